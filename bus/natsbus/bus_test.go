@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package natsbus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/bus/natsbus"
+)
+
+func TestMeshDeliversEachFrameOnce(t *testing.T) {
+	nodes := mesh(t, 3)
+	n1, n2, n3 := nodes[0], nodes[1], nodes[2]
+	var first, last uint64
+	for i := range 200 {
+		last = n2.Send("", bus.KindHeartbeat, []byte{byte(i)})
+		if first == 0 {
+			first = last
+		}
+		time.Sleep(time.Millisecond)
+	}
+	to := n2.Send("n3", bus.KindRaft, []byte("for n3"))
+	until(t, "frame for n3", func() bool { return slices.Contains(n3.from("n2"), to) })
+	for _, n := range []*node{n1, n3} {
+		until(t, "all beats at "+n.name, func() bool { lost, _ := missing(n.from("n2"), first, last); return len(lost) == 0 })
+		if _, twice := missing(n.from("n2"), first, last); twice {
+			t.Errorf("%s got a frame twice", n.name)
+		}
+	}
+	if slices.Contains(n1.from("n2"), to) {
+		t.Error("n1 got the frame for n3")
+	}
+	if len(n2.from("n2")) != 0 {
+		t.Error("n2 heard itself")
+	}
+	for i, r := range n1.Rails() {
+		if !r.Up || r.Err != "" || r.Routes != 2 || len(r.Peers) != 2 || r.Refused != 0 || r.Dropped != 0 || r.Twins != 0 {
+			t.Errorf("rail %d: %+v", i, r)
+		}
+	}
+}
+
+func TestOneRailLostLosesNothing(t *testing.T) {
+	nodes := mesh(t, 3)
+	n1, n2 := nodes[0], nodes[1]
+	var first, last uint64
+	for i := range 400 {
+		switch i {
+		case 100:
+			if !n1.KillServer(0) {
+				t.Fatal("rail 0 was not up")
+			}
+		case 250:
+			if err := n2.DropClient(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last = n2.Send("", bus.KindHeartbeat, nil)
+		if first == 0 {
+			first = last
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for _, n := range []*node{n1, nodes[2]} {
+		until(t, "all beats at "+n.name, func() bool { lost, _ := missing(n.from("n2"), first, last); return len(lost) == 0 })
+	}
+	until(t, "killed rail noticed", func() bool { r := n1.Rails()[0]; return r.Up && r.Err == "" })
+}
+
+func TestDeadServerIsReplacedAndFound(t *testing.T) {
+	ports := [2]string{freeAddress(t, "127.0.30.1"), freeAddress(t, "127.0.30.2")}
+	var nodes []*node
+	for i, listen := range ports {
+		nodes = append(nodes, start(t, natsbus.Options{
+			Node: fmt.Sprintf("n%d", i+1), Install: uint64(i + 1), Boot: 1,
+			Rails: []natsbus.Rail{{Name: "a", Listen: listen, Seeds: ports[:]}},
+		}))
+	}
+	settle(t, nodes)
+	if !nodes[0].KillServer(0) {
+		t.Fatal("rail was not up")
+	}
+	until(t, "rail down", func() bool { return nodes[0].Rails()[0].Err != "" })
+	before := time.Now()
+	until(t, "heard again both ways", func() bool {
+		for _, n := range nodes {
+			n.Send("", bus.KindHeartbeat, nil)
+		}
+		return nodes[0].Rails()[0].Peers["n2"].After(before) && nodes[1].Rails()[0].Peers["n1"].After(before)
+	})
+}
+
+func TestRailMissingAtStartRecovers(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.31.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	n := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 1, Rails: []natsbus.Rail{
+		{Name: "taken", Listen: taken.Addr().String()},
+		{Name: "absent", Listen: "192.0.2.77:7000"}, // TEST-NET-1, RFC 5737: on no machine
+		{Name: "good", Listen: "127.0.31.1:0"},
+	}})
+	until(t, "good rail up", func() bool { return n.Rails()[2].Up })
+	for i, want := range []string{"address already in use", "cannot assign requested address"} {
+		until(t, want, func() bool { return strings.Contains(n.Rails()[i].Err, want) })
+		if n.Rails()[i].Up {
+			t.Errorf("rail %d is up", i)
+		}
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "taken rail recovers", func() bool { r := n.Rails()[0]; return r.Up && r.Err == "" })
+	if r := n.Rails()[1]; r.Up {
+		t.Errorf("absent rail: %+v", r)
+	}
+}
+
+func TestOtherKeyNeverMergesNorDelivers(t *testing.T) {
+	home := mesh(t, 2)
+	seeds := func(rail int) []string { return []string{home[0].Rails()[rail].Listen, home[1].Rails()[rail].Listen} }
+	var strangers []*node
+	for i := range 2 {
+		strangers = append(strangers, start(t, natsbus.Options{
+			Node: fmt.Sprintf("x%d", i+1), Install: uint64(900 + i), Boot: 1, Sealer: testSealer(t, keyB),
+			Rails: []natsbus.Rail{
+				{Name: "a", Listen: fmt.Sprintf("127.0.32.%d:0", i+1), Seeds: seeds(0)},
+				{Name: "b", Listen: fmt.Sprintf("127.0.33.%d:0", i+1), Seeds: seeds(1)},
+			},
+		}))
+		until(t, "stranger up", func() bool { return strangers[i].Rails()[0].Up && strangers[i].Rails()[1].Up })
+	}
+	for range 300 { // long enough for several attempts of the strangers to connect
+		for _, n := range slices.Concat(home, strangers) {
+			n.Send("", bus.KindHeartbeat, nil)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, h := range home {
+		for _, x := range strangers {
+			if len(h.from(x.name)) != 0 || len(x.from(h.name)) != 0 {
+				t.Errorf("%s and %s heard each other", h.name, x.name)
+			}
+		}
+		for _, r := range h.Rails() {
+			if len(r.Peers) != 1 {
+				t.Errorf("%s rail %s hears %v", h.name, r.Name, r.Peers)
+			}
+		}
+	}
+	settle(t, home) // and the strangers' knocking harms nobody
+}
+
+func TestForgedFrameIsRefusedAndCounted(t *testing.T) {
+	nodes := mesh(t, 2)
+	forged, err := testSealer(t, keyB).Seal(bus.Envelope{From: "n1", Install: 100, Boot: 9, Seq: 1, Kind: bus.KindVote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, frame := range [][]byte{forged, []byte("noise"), {}} {
+		nodes[0].SendRaw(0, frame)
+	}
+	until(t, "three refused", func() bool { return nodes[1].Rails()[0].Refused == 3 })
+	nodes[1].mu.Lock()
+	defer nodes[1].mu.Unlock()
+	if slices.ContainsFunc(nodes[1].got, func(e bus.Envelope) bool { return e.Boot == 9 }) {
+		t.Error("the forged frame was delivered")
+	}
+}
+
+func TestTwinIsIgnoredAndCounted(t *testing.T) {
+	n := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 5, Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.34.1:0"}}})
+	until(t, "up", func() bool { return n.Rails()[0].Up })
+	seed := []string{n.Rails()[0].Listen}
+	for i, opt := range []natsbus.Options{
+		{Node: "n1", Install: 2, Boot: 1}, // another installation under our name
+		{Node: "n1", Install: 1, Boot: 6}, // a copy of our machine
+	} {
+		opt.Rails = []natsbus.Rail{{Name: "a", Listen: fmt.Sprintf("127.0.34.%d:0", i+2), Seeds: seed}}
+		twin := start(t, opt)
+		was := n.Rails()[0].Twins
+		until(t, "twin noticed", func() bool { twin.Send("", bus.KindHeartbeat, nil); return n.Rails()[0].Twins > was })
+		twin.stop()
+	}
+	if len(n.from("n1")) != 0 {
+		t.Error("frames of a twin were delivered")
+	}
+}
+
+func TestIdentityFollowsTheNode(t *testing.T) {
+	nodes := mesh(t, 2)
+	nodes[0].SetIdentity("c1", 2)
+	if seq := nodes[0].Send("n2", bus.KindProposal, []byte("p")); seq != 1 {
+		t.Errorf("a new life starts with %d, want 1", seq)
+	}
+	nodes[0].SetIdentity("c2", 2)
+	if seq := nodes[0].Send("n2", bus.KindProposal, []byte("p")); seq != 2 {
+		t.Errorf("the same life goes on with %d, want 2", seq)
+	}
+	until(t, "both clusters' frames", func() bool {
+		nodes[1].mu.Lock()
+		defer nodes[1].mu.Unlock()
+		var seen int
+		for _, e := range nodes[1].got {
+			if e.Boot == 2 && (e.Cluster == "c1" && e.Seq == 1 || e.Cluster == "c2" && e.Seq == 2) && e.Kind == bus.KindProposal && string(e.Payload) == "p" {
+				seen++
+			}
+		}
+		return seen == 2
+	})
+}
+
+func TestFrameSizes(t *testing.T) {
+	nodes := mesh(t, 2)
+	big := nodes[0].Send("n2", bus.KindRaft, make([]byte, bus.MaxPayload))
+	until(t, "largest frame", func() bool { return slices.Contains(nodes[1].from("n1"), big) })
+	if seq := nodes[0].Send("n2", bus.KindRaft, make([]byte, bus.MaxPayload+1)); seq != 0 {
+		t.Errorf("a frame over the limit got number %d", seq)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	rail := natsbus.Rail{Name: "a", Listen: "127.0.0.1:0"}
+	good := natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA), Rails: []natsbus.Rail{rail}}
+	if _, err := natsbus.New(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(*natsbus.Options){
+		"no node":      func(o *natsbus.Options) { o.Node = "" },
+		"no key":       func(o *natsbus.Options) { o.Sealer = bus.Sealer{} },
+		"no rail":      func(o *natsbus.Options) { o.Rails = nil },
+		"same rail":    func(o *natsbus.Options) { o.Rails = []natsbus.Rail{rail, rail} },
+		"bad listen":   func(o *natsbus.Options) { o.Rails = []natsbus.Rail{{Name: "a", Listen: "here"}} },
+		"bad port":     func(o *natsbus.Options) { o.Rails = []natsbus.Rail{{Name: "a", Listen: "h:70000"}} },
+		"bad seed":     func(o *natsbus.Options) { o.Rails = []natsbus.Rail{{Name: "a", Listen: "h:1", Seeds: []string{"x"}}} },
+		"bad interval": func(o *natsbus.Options) { o.PingInterval = time.Hour },
+	} {
+		opt := good
+		edit(&opt)
+		if _, err := natsbus.New(opt); !errors.Is(err, natsbus.ErrOptions) {
+			t.Errorf("%s: got %v, want ErrOptions", name, err)
+		}
+	}
+}
+
+func TestRunOnceAndSendAnytime(t *testing.T) {
+	b, err := natsbus.New(natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA), Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.35.1:0"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Send("", bus.KindHeartbeat, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := b.Run(ctx, func(bus.Envelope, int) {}); err != nil {
+		t.Errorf("first Run: %v", err)
+	}
+	if err := b.Run(ctx, func(bus.Envelope, int) {}); !errors.Is(err, natsbus.ErrRunning) {
+		t.Errorf("second Run: got %v, want ErrRunning", err)
+	}
+	b.Send("", bus.KindHeartbeat, nil)
+	if r := b.Rails()[0]; r.Up || r.Dropped != 2 || r.Err != "stopped" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// freeAddress returns an address that was free a moment ago, for tests that must know it before the server runs.
+func freeAddress(tb testing.TB, ip string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", ip+":0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

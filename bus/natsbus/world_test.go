@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package natsbus_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/bus/natsbus"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The surface that membus.Port has too.
+var _ interface {
+	Send(to string, kind bus.Kind, payload []byte) uint64
+	Run(ctx context.Context, handler func(env bus.Envelope, rail int)) error
+	SetIdentity(cluster string, boot uint64)
+	Rails() []bus.RailStatus
+} = (*natsbus.Bus)(nil)
+
+// patience is for how long a test waits for what has to come; the machine may be slow.
+const patience = 30 * time.Second
+
+// testPing makes silent routes close in less than a second.
+const testPing = 200 * time.Millisecond
+
+// node is a bus that runs, and what its handler saw.
+type node struct {
+	*natsbus.Bus
+	name string
+	stop func()
+
+	mu   sync.Mutex
+	got  []bus.Envelope
+	rail []int
+	gate chan struct{} // when not nil, the handler waits for it
+}
+
+func (n *node) handle(env bus.Envelope, rail int) {
+	n.mu.Lock()
+	n.got, n.rail = append(n.got, env), append(n.rail, rail)
+	gate := n.gate
+	n.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+}
+
+// from returns the sequence numbers that came from a node, in order of arrival.
+func (n *node) from(name string) []uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []uint64
+	for _, e := range n.got {
+		if e.From == name {
+			out = append(out, e.Seq)
+		}
+	}
+	return out
+}
+
+func (n *node) hold() (release func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gate = make(chan struct{})
+	gate := n.gate
+	return func() {
+		n.mu.Lock()
+		n.gate = nil
+		n.mu.Unlock()
+		close(gate)
+	}
+}
+
+func testSealer(tb testing.TB, key string) bus.Sealer {
+	tb.Helper()
+	s, err := bus.NewSealer([]byte(key), "demo")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+const (
+	keyA = "aaaaaaaaaaaaaaaa"
+	keyB = "bbbbbbbbbbbbbbbb"
+)
+
+func start(tb testing.TB, opt natsbus.Options) *node {
+	tb.Helper()
+	if opt.PingInterval == 0 {
+		opt.PingInterval = testPing
+	}
+	if opt.Sealer.Network() == "" {
+		opt.Sealer = testSealer(tb, keyA)
+	}
+	opt.Log = zerolog.Nop()
+	b, err := natsbus.New(opt)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n := &node{Bus: b, name: opt.Node}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx, n.handle) }()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Errorf("%s: Run: %v", opt.Node, err)
+		}
+	})
+	tb.Cleanup(n.stop)
+	return n
+}
+
+// mesh starts nodes n1..nN with two rails each; all but n1 have n1 as their only seed.
+func mesh(tb testing.TB, size int) []*node {
+	tb.Helper()
+	var nodes []*node
+	for i := range size {
+		opt := natsbus.Options{Node: fmt.Sprintf("n%d", i+1), Install: uint64(100 + i), Boot: 1}
+		for rail, name := range []string{"a", "b"} {
+			conf := natsbus.Rail{Name: name, Listen: fmt.Sprintf("127.0.%d.%d:0", 10+rail, i+1)}
+			if i > 0 {
+				conf.Seeds = []string{nodes[0].Rails()[rail].Listen}
+			}
+			opt.Rails = append(opt.Rails, conf)
+		}
+		n := start(tb, opt)
+		nodes = append(nodes, n)
+		for rail := range 2 {
+			until(tb, n.name+" up", func() bool { return n.Rails()[rail].Up })
+		}
+	}
+	for _, n := range nodes {
+		for rail := range 2 {
+			until(tb, n.name+" meshed", func() bool { return n.Rails()[rail].Routes == size-1 })
+		}
+	}
+	settle(tb, nodes)
+	return nodes
+}
+
+// settle beats until everybody hears everybody on every rail: a route carries nothing before the other side's subscriptions came over it.
+func settle(tb testing.TB, nodes []*node) {
+	tb.Helper()
+	until(tb, "everybody hears everybody", func() bool {
+		all := true
+		for _, n := range nodes {
+			n.Send("", bus.KindHeartbeat, nil)
+			for _, r := range n.Rails() {
+				all = all && len(r.Peers) == len(nodes)-1
+			}
+		}
+		return all
+	})
+}
+
+func until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	tb.Fatalf("waited %v in vain: %s", patience, what)
+}
+
+// missing returns which of the wanted numbers were not seen, and whether any was seen twice.
+func missing(got []uint64, first, last uint64) (lost []uint64, twice bool) {
+	seen := make(map[uint64]int, len(got))
+	for _, s := range got {
+		seen[s]++
+		twice = twice || seen[s] > 1
+	}
+	for s := first; s <= last; s++ {
+		if seen[s] == 0 {
+			lost = append(lost, s)
+		}
+	}
+	return lost, twice
+}
