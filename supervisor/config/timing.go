@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Timing is every span of time that decides who lives and who may act. It is
+// derived from the profile and from nothing else, so that the nodes of a
+// cluster agree on it. Its first part is measured or assumed of machines and
+// networks, and the rest obeys Inequalities.
+type Timing struct {
+	Profile string
+
+	// RoundTrip is the longest round trip between two nodes that counts as
+	// normal (τ).
+	RoundTrip time.Duration
+	// Late is how much later than it asked for a process on a busy machine may
+	// run and still count as well (σ).
+	Late time.Duration
+	// DiskSync is the longest fsync of the log that counts as normal.
+	DiskSync time.Duration
+
+	Beat         time.Duration // between two heartbeats of a node (H)
+	Missed       int           // heartbeats that may be lost in a row (m)
+	SuspectAfter time.Duration // silence after which a node is suspected
+	FreshWithin  time.Duration // how recently a majority of voters must have been heard for a suspicion to be acted upon
+	VoteTTL      time.Duration // how long a vote counts when it is not said again
+	QuorumAge    time.Duration // age of the newest own heartbeat that a majority acknowledged, beyond which the node has no authority (D_k)
+	StaleAfter   time.Duration // age beyond which what a node reported is no longer relied on
+
+	Tick               time.Duration // between two looks of the node loop at its clock
+	RaftTick           time.Duration // unit of raft's clock
+	RaftHeartbeatTicks int           // raft ticks between two heartbeats of the leader
+	RaftElectionTicks  int           // raft ticks without a leader before an election; each node draws one to two times this
+
+	BusPing     time.Duration // between two pings on a route of the bus
+	BusPingsOut int           // pings without an answer after which the route is closed
+
+	TakeoverWithin time.Duration // what is promised: a dead node, be it the leader, is condemned within this time
+}
+
+// The profiles.
+const (
+	ProfileLAN  = "lan"  // one site, ordinary disks
+	ProfileFast = "fast" // one switch, SSD, real-time scheduling for the process
+	ProfileWAN  = "wan"  // sites within 200 ms
+)
+
+// Profiles returns the names of the profiles, the default first.
+func Profiles() []string { return []string{ProfileLAN, ProfileFast, ProfileWAN} }
+
+const ms = time.Millisecond
+
+func profiles() []Timing {
+	return []Timing{
+		{
+			Profile: ProfileFast, RoundTrip: 10 * ms, Late: 40 * ms, DiskSync: 10 * ms,
+			Beat: 50 * ms, Missed: 3, QuorumAge: 250 * ms,
+			Tick: 10 * ms, RaftTick: 20 * ms, RaftHeartbeatTicks: 3, RaftElectionTicks: 10,
+			BusPing: 250 * ms, BusPingsOut: 2, TakeoverWithin: time.Second,
+		},
+		{
+			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
+			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
+			Tick: 10 * ms, RaftTick: 25 * ms, RaftHeartbeatTicks: 4, RaftElectionTicks: 16,
+			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 2500 * ms,
+		},
+		{
+			Profile: ProfileWAN, RoundTrip: 200 * ms, Late: 250 * ms, DiskSync: 100 * ms,
+			Beat: 500 * ms, Missed: 3, QuorumAge: 2500 * ms,
+			Tick: 50 * ms, RaftTick: 100 * ms, RaftHeartbeatTicks: 5, RaftElectionTicks: 20,
+			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 8 * time.Second,
+		},
+	}
+}
+
+// Derive returns the timing of a profile. It refuses one that it does not know.
+func Derive(profile string) (Timing, error) {
+	all := profiles()
+	i := slices.IndexFunc(all, func(t Timing) bool { return t.Profile == profile })
+	if i < 0 {
+		return Timing{}, fmt.Errorf("timing %q: write %s%s", profile, oneOf(Profiles()), didYouMean(profile, Profiles()))
+	}
+	t := all[i]
+	t.SuspectAfter = times(t.Missed, t.Beat)
+	t.VoteTTL = t.SuspectAfter
+	t.FreshWithin = t.Beat * 3 / 2
+	t.StaleAfter = 10 * t.Beat
+	return t, t.Check()
+}
+
+// Check returns an error that names the first inequality that does not hold.
+func (t Timing) Check() error {
+	for _, q := range t.Inequalities() {
+		if !q.Holds {
+			return fmt.Errorf("timing %s: %s: %s = %s must be at least %s = %s: %s", t.Profile, q.Name, q.Left, q.LeftD, q.Right, q.RightD, q.Why)
+		}
+	}
+	return nil
+}
+
+// RaftHeartbeat returns the time between two heartbeats of the raft leader.
+func (t Timing) RaftHeartbeat() time.Duration {
+	return times(t.RaftHeartbeatTicks, t.RaftTick)
+}
+
+// RaftElection returns the shortest time without a leader before an election;
+// the longest is twice that.
+func (t Timing) RaftElection() time.Duration {
+	return times(t.RaftElectionTicks, t.RaftTick)
+}
+
+// commit is the longest normal time to commit an entry: the leader and a
+// follower write it, and a message goes there and back.
+func (t Timing) commit() time.Duration { return t.RoundTrip + 2*t.DiskSync }
