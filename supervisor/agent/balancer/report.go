@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
+)
+
+// wants turns a duty into the words of lbsync.
+func wants(d converge.Duty) []lbsync.Want {
+	out := make([]lbsync.Want, 0, len(d.Servers))
+	for _, s := range d.Servers {
+		out = append(out, lbsync.Want{
+			Key: lbsync.Key{Backend: s.Backend, Server: s.Name}, Service: service(s.Service), Reason: s.Reason,
+			Deadline: s.Deadline.D(), Kill: s.Deadline > 0, Weight: s.Weight, SlowStart: s.SlowStart.D(),
+			Rank: s.Rank, Force: s.Force,
+		})
+	}
+	return out
+}
+
+func service(s cluster.Service) lbsync.Service {
+	switch s {
+	case cluster.Serve:
+		return lbsync.ServiceServe
+	case cluster.Drain:
+		return lbsync.ServiceDrain
+	case cluster.Suspend:
+		return lbsync.ServiceSuspend
+	case cluster.Out:
+		return lbsync.ServiceOut
+	case cluster.Untouched:
+	}
+	return lbsync.ServiceLeave
+}
+
+func backends(d converge.Duty) []string { return slices.Sorted(maps.Keys(d.Floors)) }
+
+func keys(d converge.Duty) []lbsync.Key {
+	var out []lbsync.Key
+	for _, s := range d.Servers {
+		out = append(out, lbsync.Key{Backend: s.Backend, Server: s.Name})
+	}
+	return out
+}
+
+func (k *keeper) note(kind, subject, reason string) {
+	k.notices = append(k.notices, cluster.Event{At: time.Now().UnixMilli(), Kind: kind, Subject: subject, Reason: reason})
+}
+
+// tell reports how the balancer stands after a pass.
+func (k *keeper) tell(now time.Time, plan lbsync.Plan, err error) {
+	r := converge.Report{Name: k.spec.Name, InStep: plan.InStep && err == nil, Drift: k.drift, Epoch: epoch(k.snap.Epoch)}
+	switch {
+	case err != nil:
+		r.Reason = err.Error()
+	case k.current.Frozen != "":
+		r.Reason = k.current.Frozen
+	case !plan.InStep:
+		r.Reason = missing(plan)
+	case len(plan.Held) > 0:
+		r.Reason = plan.Held[0].Key.String() + ": " + plan.Held[0].Reason
+	}
+	r.Since = k.last.Since
+	if r.InStep != k.last.InStep || k.lastAt.IsZero() {
+		r.Since = now
+		if !r.InStep {
+			k.note("balancer.out-of-step", k.spec.Name, r.Reason)
+		} else {
+			k.note("balancer.in-step", k.spec.Name, "it shows all that is wanted of it")
+		}
+	}
+	if err == nil {
+		r.Servers, r.Pending = k.servers(plan)
+	} else {
+		r.Servers = k.last.Servers
+	}
+	if len(k.notices) == 0 && now.Sub(k.lastAt) < reportEvery && same(r, k.last) {
+		return
+	}
+	r.Notices, k.notices = k.notices, nil
+	k.last, k.lastAt = r, now
+	k.last.Notices = nil
+	k.report(r)
+}
+
+func same(a, b converge.Report) bool {
+	return a.InStep == b.InStep && a.Reason == b.Reason && a.Drift == b.Drift && a.Epoch == b.Epoch && slices.Equal(a.Servers, b.Servers)
+}
+
+// missing names what a balancer that answers does not show.
+func missing(plan lbsync.Plan) string {
+	var out []string
+	for _, p := range plan.Phases {
+		if p.Phase == lbsync.PhaseMissing {
+			out = append(out, p.Reason)
+		}
+	}
+	if len(out) == 0 {
+		return "changes are under way"
+	}
+	if len(out) > 3 {
+		out = append(out[:3], fmt.Sprintf("and %d more", len(out)-3))
+	}
+	return strings.Join(out, "; ")
+}
+
+func epoch(e lbsync.Epoch) string {
+	if e.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("pid %d since %s", e.PID, e.Started.UTC().Format(time.RFC3339))
+}
+
+// servers turns phases into reports, and notes every change of phase.
+func (k *keeper) servers(plan lbsync.Plan) ([]converge.ServerReport, int) {
+	members := map[lbsync.Key]cluster.MemberID{}
+	for _, s := range k.current.Servers {
+		members[lbsync.Key{Backend: s.Backend, Server: s.Name}] = s.Member
+	}
+	out := make([]converge.ServerReport, 0, len(plan.Phases))
+	phases := make(map[lbsync.Key]lbsync.ServerPhase, len(plan.Phases))
+	pending := 0
+	for _, p := range plan.Phases {
+		h, seen := k.snap.Servers[p.Key]
+		s := converge.ServerReport{
+			Member: members[p.Key], Backend: p.Key.Backend, Name: p.Key.Server, Admin: "unknown",
+			Phase: p.Phase.String(), Reason: p.Reason, Sessions: p.Sessions,
+		}
+		if seen {
+			s.Admin, s.Weight = h.Effective().String(), h.Weight
+		}
+		switch p.Phase {
+		case lbsync.PhaseDraining, lbsync.PhaseWarming, lbsync.PhaseRamping:
+			pending++
+		case lbsync.PhaseReady, lbsync.PhaseDrained, lbsync.PhaseHeld, lbsync.PhaseOut, lbsync.PhaseLeft, lbsync.PhaseMissing:
+		}
+		out = append(out, s)
+		phases[p.Key] = p
+		k.notePhase(s, k.phases[p.Key], p)
+	}
+	if k.current.Frozen == "" {
+		k.phases = phases
+	}
+	return out, pending
+}
+
+// notePhase tells that a server went from one phase to another. What was found
+// in service at the first look is no news.
+func (k *keeper) notePhase(s converge.ServerReport, old, now lbsync.ServerPhase) {
+	if old.Phase == now.Phase || k.current.Frozen != "" {
+		return
+	}
+	first := old.Phase == 0
+	if first && (now.Phase == lbsync.PhaseReady || now.Phase == lbsync.PhaseLeft) {
+		return
+	}
+	from := ""
+	if !first {
+		from = old.Phase.String()
+	}
+	k.notices = append(k.notices, cluster.Event{
+		At: time.Now().UnixMilli(), Kind: "balancer.server", Subject: k.spec.Name + ":" + s.Member.String(),
+		From: from, To: now.Phase.String(), Reason: now.Reason,
+	})
+}
