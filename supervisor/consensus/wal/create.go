@@ -15,10 +15,14 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// lockDir locks the data directory for as long as the returned file is open. The lock covers the making of the file, which a lock
-// on the file itself cannot.
+// lockName is the file in the data directory that holds the lock. It is a file of its own, so that the directory itself stays free
+// for whoever else keeps something there.
+const lockName = "raft.lock"
+
+// lockDir locks the data directory for as long as the returned file is open. The lock covers the making of the store's file, which
+// a lock on that file cannot.
 func lockDir(dir string) (*os.File, error) {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
