@@ -3,8 +3,9 @@
 package natsbus_test
 
 import (
-	"io"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -79,7 +80,7 @@ func (p *proxy) copy(dst, src net.Conn) {
 			return
 		default:
 		}
-		if timeout, ok := err.(net.Error); err != nil && (!ok || !timeout.Timeout()) || err == io.EOF {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 	}
@@ -88,10 +89,10 @@ func (p *proxy) copy(dst, src net.Conn) {
 // While the network holds everything back, the pings close the route, so what comes after the heal is what was under way in the first moments of the cut and
 // what is sent after it. Without the short pings every one of the frames would come, as old as the cut is long.
 func TestBlackHoleLeavesNoBacklog(t *testing.T) {
-	b := start(t, natsbus.Options{Node: "n2", Install: 2, Boot: 1, Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.36.2:0"}}})
+	b := start(t, natsbus.Options{Node: "n2", Install: 2, Boot: 1, Rails: []natsbus.Rail{{Name: "a", Listen: anyPort(70)}}})
 	until(t, "n2 up", func() bool { return b.Rails()[0].Up })
-	p := startProxy(t, "127.0.36.3:0", b.Rails()[0].Listen)
-	a := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 1, Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.36.1:0", Seeds: []string{p.Addr().String()}}}})
+	p := startProxy(t, anyPort(71), b.Rails()[0].Listen)
+	a := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 1, Rails: []natsbus.Rail{{Name: "a", Listen: anyPort(72), Seeds: []string{p.Addr().String()}}}})
 	settle(t, []*node{a, b})
 
 	p.held.Store(true)

@@ -3,6 +3,7 @@
 package natsbus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,12 +53,11 @@ func TestOneRailLostLosesNothing(t *testing.T) {
 	nodes := mesh(t, 3)
 	n1, n2 := nodes[0], nodes[1]
 	var first, last uint64
+	var replaced func()
 	for i := range 400 {
 		switch i {
 		case 100:
-			if !n1.KillServer(0) {
-				t.Fatal("rail 0 was not up")
-			}
+			replaced = n1.kill(t)
 		case 250:
 			if err := n2.DropClient(0); err != nil {
 				t.Fatal(err)
@@ -72,11 +72,11 @@ func TestOneRailLostLosesNothing(t *testing.T) {
 	for _, n := range []*node{n1, nodes[2]} {
 		until(t, "all beats at "+n.name, func() bool { lost, _ := missing(n.from("n2"), first, last); return len(lost) == 0 })
 	}
-	until(t, "killed rail noticed", func() bool { r := n1.Rails()[0]; return r.Up && r.Err == "" })
+	replaced()
 }
 
 func TestDeadServerIsReplacedAndFound(t *testing.T) {
-	ports := [2]string{freeAddress(t, "127.0.30.1"), freeAddress(t, "127.0.30.2")}
+	ports := [2]string{own(40), own(41)}
 	var nodes []*node
 	for i, listen := range ports {
 		nodes = append(nodes, start(t, natsbus.Options{
@@ -85,21 +85,12 @@ func TestDeadServerIsReplacedAndFound(t *testing.T) {
 		}))
 	}
 	settle(t, nodes)
-	if !nodes[0].KillServer(0) {
-		t.Fatal("rail was not up")
-	}
-	until(t, "rail down", func() bool { return nodes[0].Rails()[0].Err != "" })
-	before := time.Now()
-	until(t, "heard again both ways", func() bool {
-		for _, n := range nodes {
-			n.Send("", bus.KindHeartbeat, nil)
-		}
-		return nodes[0].Rails()[0].Peers["n2"].After(before) && nodes[1].Rails()[0].Peers["n1"].After(before)
-	})
+	nodes[0].kill(t)()
+	settle(t, nodes)
 }
 
 func TestRailMissingAtStartRecovers(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.31.1:0")
+	taken, err := net.Listen("tcp", anyPort(44))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +98,7 @@ func TestRailMissingAtStartRecovers(t *testing.T) {
 	n := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 1, Rails: []natsbus.Rail{
 		{Name: "taken", Listen: taken.Addr().String()},
 		{Name: "absent", Listen: "192.0.2.77:7000"}, // TEST-NET-1, RFC 5737: on no machine
-		{Name: "good", Listen: "127.0.31.1:0"},
+		{Name: "good", Listen: anyPort(44)},
 	}})
 	until(t, "good rail up", func() bool { return n.Rails()[2].Up })
 	for i, want := range []string{"address already in use", "cannot assign requested address"} {
@@ -131,10 +122,10 @@ func TestOtherKeyNeverMergesNorDelivers(t *testing.T) {
 	var strangers []*node
 	for i := range 2 {
 		strangers = append(strangers, start(t, natsbus.Options{
-			Node: fmt.Sprintf("x%d", i+1), Install: uint64(900 + i), Boot: 1, Sealer: testSealer(t, keyB),
+			Node: fmt.Sprintf("x%d", i+1), Install: uint64(900 + i), Boot: 1, Sealer: testSealer(t, keyB, demo),
 			Rails: []natsbus.Rail{
-				{Name: "a", Listen: fmt.Sprintf("127.0.32.%d:0", i+1), Seeds: seeds(0)},
-				{Name: "b", Listen: fmt.Sprintf("127.0.33.%d:0", i+1), Seeds: seeds(1)},
+				{Name: "a", Listen: anyPort(50 + i), Seeds: seeds(0)},
+				{Name: "b", Listen: anyPort(55 + i), Seeds: seeds(1)},
 			},
 		}))
 		until(t, "stranger up", func() bool { return strangers[i].Rails()[0].Up && strangers[i].Rails()[1].Up })
@@ -160,32 +151,60 @@ func TestOtherKeyNeverMergesNorDelivers(t *testing.T) {
 	settle(t, home) // and the strangers' knocking harms nobody
 }
 
+// Whatever comes over a rail and was not sealed with the network's key is counted and never handed on, and a frame that was is handed on once.
 func TestForgedFrameIsRefusedAndCounted(t *testing.T) {
 	nodes := mesh(t, 2)
-	forged, err := testSealer(t, keyB).Seal(bus.Envelope{From: "n1", Install: 100, Boot: 9, Seq: 1, Kind: bus.KindVote})
-	if err != nil {
-		t.Fatal(err)
+	const boot = 9 // no node lives it, so a frame of it was not made by a node
+	seal := func(s bus.Sealer, seq uint64) []byte {
+		frame, err := s.Seal(bus.Envelope{From: "n1", Install: 100, Boot: boot, Seq: seq, Kind: bus.KindVote, Payload: []byte("down")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return frame
 	}
-	for _, frame := range [][]byte{forged, []byte("noise"), {}} {
+	good := seal(testSealer(t, keyA, demo), 1)
+	forged := [][]byte{
+		seal(testSealer(t, keyB, demo), 2),    // the authentic frame of a network with another key
+		seal(testSealer(t, keyA, "other"), 3), // and of one with another name
+		good[:len(good)-1], good[1:], []byte("noise"), {},
+	}
+	for i := range good { // every byte counts: header, names, payload and code
+		wrong := bytes.Clone(good)
+		wrong[i] ^= 1
+		forged = append(forged, wrong)
+	}
+	for _, frame := range forged {
 		nodes[0].SendRaw(0, frame)
 	}
-	until(t, "three refused", func() bool { return nodes[1].Rails()[0].Refused == 3 })
-	nodes[1].mu.Lock()
-	defer nodes[1].mu.Unlock()
-	if slices.ContainsFunc(nodes[1].got, func(e bus.Envelope) bool { return e.Boot == 9 }) {
-		t.Error("the forged frame was delivered")
+	until(t, "forged frames refused", func() bool { return nodes[1].Rails()[0].Refused == uint64(len(forged)) })
+	for _, frame := range [][]byte{good, good, seal(testSealer(t, keyA, demo), 2)} {
+		nodes[0].SendRaw(0, frame)
+	}
+	handedOn := func() (seqs []uint64) {
+		nodes[1].mu.Lock()
+		defer nodes[1].mu.Unlock()
+		for _, e := range nodes[1].got {
+			if e.Boot == boot {
+				seqs = append(seqs, e.Seq)
+			}
+		}
+		return seqs
+	}
+	until(t, "what was sent last", func() bool { return slices.Contains(handedOn(), 2) })
+	if got := handedOn(); !slices.Equal(got, []uint64{1, 2}) {
+		t.Errorf("frames %v of the made-up life were handed on, want the two authentic ones, once each", got)
 	}
 }
 
 func TestTwinIsIgnoredAndCounted(t *testing.T) {
-	n := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 5, Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.34.1:0"}}})
+	n := start(t, natsbus.Options{Node: "n1", Install: 1, Boot: 5, Rails: []natsbus.Rail{{Name: "a", Listen: anyPort(60)}}})
 	until(t, "up", func() bool { return n.Rails()[0].Up })
 	seed := []string{n.Rails()[0].Listen}
 	for i, opt := range []natsbus.Options{
 		{Node: "n1", Install: 2, Boot: 1}, // another installation under our name
 		{Node: "n1", Install: 1, Boot: 6}, // a copy of our machine
 	} {
-		opt.Rails = []natsbus.Rail{{Name: "a", Listen: fmt.Sprintf("127.0.34.%d:0", i+2), Seeds: seed}}
+		opt.Rails = []natsbus.Rail{{Name: "a", Listen: anyPort(61 + i), Seeds: seed}}
 		twin := start(t, opt)
 		was := n.Rails()[0].Twins
 		until(t, "twin noticed", func() bool { twin.Send("", bus.KindHeartbeat, nil); return n.Rails()[0].Twins > was })
@@ -230,7 +249,7 @@ func TestFrameSizes(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	rail := natsbus.Rail{Name: "a", Listen: "127.0.0.1:0"}
-	good := natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA), Rails: []natsbus.Rail{rail}}
+	good := natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA, demo), Rails: []natsbus.Rail{rail}}
 	if _, err := natsbus.New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +262,7 @@ func TestBadOptions(t *testing.T) {
 		"bad port":     func(o *natsbus.Options) { o.Rails = []natsbus.Rail{{Name: "a", Listen: "h:70000"}} },
 		"bad seed":     func(o *natsbus.Options) { o.Rails = []natsbus.Rail{{Name: "a", Listen: "h:1", Seeds: []string{"x"}}} },
 		"bad interval": func(o *natsbus.Options) { o.PingInterval = time.Hour },
+		"bad patience": func(o *natsbus.Options) { o.PingsOut = -1 },
 	} {
 		opt := good
 		edit(&opt)
@@ -253,7 +273,7 @@ func TestBadOptions(t *testing.T) {
 }
 
 func TestRunOnceAndSendAnytime(t *testing.T) {
-	b, err := natsbus.New(natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA), Rails: []natsbus.Rail{{Name: "a", Listen: "127.0.35.1:0"}}})
+	b, err := natsbus.New(natsbus.Options{Node: "n1", Sealer: testSealer(t, keyA, demo), Rails: []natsbus.Rail{{Name: "a", Listen: anyPort(65)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,15 +290,4 @@ func TestRunOnceAndSendAnytime(t *testing.T) {
 	if r := b.Rails()[0]; r.Up || r.Dropped != 2 || r.Err != "stopped" {
 		t.Errorf("%+v", r)
 	}
-}
-
-// freeAddress returns an address that was free a moment ago, for tests that must know it before the server runs.
-func freeAddress(tb testing.TB, ip string) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", ip+":0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -5,7 +5,7 @@
 // Invariants:
 //   - A rail that is down, starts late or dies never stops another rail nor the process: NATS's fatal errors are recorded, and the rail is tried again.
 //   - Send never waits. Each queue has a bound in frames and in bytes and gives up its oldest frames first, because a late heartbeat is worse than none.
-//   - What a disconnected client or a dead route did not carry is lost, not replayed: pings close a silent route within three ping intervals.
+//   - What a disconnected client or a dead route did not carry is lost, not replayed: pings close a silent route within PingsOut+1 ping intervals.
 //   - The handler gets each frame once, from one goroutine at a time, and never after Run has returned.
 //   - No client port, no HTTP port, no JetStream, no system account: nothing but the routes of the rail listens.
 //

@@ -16,11 +16,16 @@ import (
 
 // Bounds and defaults.
 const (
-	// DefaultPingInterval is the time between the pings on a route; two without an answer close it, so a silent route is gone after 1.0 to 1.5 s.
+	// DefaultPingInterval is the time between the pings on a route. Each end of each route pings, and a ping costs as much processor time as a small frame:
+	// four peers on two rails and two pings a second are 64 pings and answers a second.
 	DefaultPingInterval = 500 * time.Millisecond
+	// DefaultPingsOut is the number of pings without an answer that a route survives until the next is due; with the interval above, a silent route is gone
+	// after 1.0 to 1.5 s.
+	DefaultPingsOut = 2
 
 	minPingInterval = 20 * time.Millisecond
 	maxPingInterval = 30 * time.Second // the NATS server uses no longer one on routes
+	maxPingsOut     = 10
 	maxSeeds        = 64
 )
 
@@ -49,6 +54,9 @@ type Options struct {
 	Rails []Rail
 	// PingInterval is the time between pings on a route; 0 = DefaultPingInterval.
 	PingInterval time.Duration
+	// PingsOut is the number of pings without an answer that a route survives until the next is due; 0 = DefaultPingsOut. A silent route is closed after
+	// PingsOut to PingsOut+1 intervals. Few pings that may take long cost less than many that may take short, for the same patience.
+	PingsOut int
 	// Log gets what operators should know; NATS's own notices go to its debug level.
 	Log zerolog.Logger
 }
@@ -73,6 +81,12 @@ func (o *Options) check() error {
 	}
 	if o.PingInterval < minPingInterval || o.PingInterval > maxPingInterval {
 		return fmt.Errorf("%w: ping interval %v, %v to %v are allowed", ErrOptions, o.PingInterval, minPingInterval, maxPingInterval)
+	}
+	if o.PingsOut == 0 {
+		o.PingsOut = DefaultPingsOut
+	}
+	if o.PingsOut < 0 || o.PingsOut > maxPingsOut {
+		return fmt.Errorf("%w: %d pings out, 1 to %d are allowed", ErrOptions, o.PingsOut, maxPingsOut)
 	}
 	names := make(map[string]struct{}, len(o.Rails))
 	for _, r := range o.Rails {

@@ -21,7 +21,6 @@ import (
 // What an embedded server may use.
 const (
 	routeUser       = "evenkeel"
-	maxPingsOut     = 2
 	routeDeadline   = 2 * time.Second // a write to a route that takes longer closes it
 	maxPending      = 8 << 20         // bytes that wait for one route; more closes it
 	keptClosed      = 4               // closed connections that the server remembers for its monitoring, which is off
@@ -67,7 +66,7 @@ func serverOptions(r *rail) *server.Options {
 			PoolSize:       -1, // one connection per peer: a pool can be half dead
 			Compression:    server.CompressionOpts{Mode: server.CompressionOff},
 			PingInterval:   o.PingInterval,
-			MaxPingsOut:    maxPingsOut,
+			MaxPingsOut:    o.PingsOut,
 			WriteDeadline:  routeDeadline,
 			WriteTimeout:   server.WriteTimeoutPolicyClose,
 		},

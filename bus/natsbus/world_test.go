@@ -5,6 +5,8 @@ package natsbus_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +18,29 @@ import (
 	"github.com/evenkeel-ha/evenkeel/bus/natsbus"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if number, err := strconv.Atoi(os.Getenv(loadNodeEnv)); err == nil {
+		base, err := strconv.Atoi(os.Getenv(loadBaseEnv))
+		if err == nil {
+			err = runLoadNode(number, base)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "node of the load:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// loopback returns an address of this machine that only one test process uses, so that a port which one of them gives up and another takes never joins what
+// does not belong together. Each process has 254 of them, by number from 1.
+func loopback(process, number int) string {
+	return fmt.Sprintf("127.%d.%d.%d", 64+process>>8&63, process&255, number)
+}
+
+// processKey is a key that only one test process uses, for the same reason.
+func processKey(process int) []byte { return fmt.Appendf(nil, "key of process %16d", process) }
 
 // The surface that membus.Port has too.
 var _ interface {
@@ -28,6 +52,9 @@ var _ interface {
 
 // patience is for how long a test waits for what has to come; the machine may be slow.
 const patience = 30 * time.Second
+
+// fixedPort is below the range from which systems hand out ports, so nobody takes it while a server that had it is down.
+const fixedPort = 7422
 
 // testPing makes silent routes close in less than a second.
 const testPing = 200 * time.Millisecond
@@ -80,19 +107,27 @@ func (n *node) hold() (release func()) {
 	}
 }
 
-func testSealer(tb testing.TB, key string) bus.Sealer {
+func testSealer(tb testing.TB, key, cluster string) bus.Sealer {
 	tb.Helper()
-	s, err := bus.NewSealer([]byte(key), "demo")
+	s, err := bus.NewSealer(fmt.Append(processKey(os.Getpid()), key), cluster)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return s
 }
 
+// What the tests tell networks apart by; see processKey.
 const (
-	keyA = "aaaaaaaaaaaaaaaa"
-	keyB = "bbbbbbbbbbbbbbbb"
+	keyA = "a"
+	keyB = "b"
+	demo = "demo"
 )
+
+// own returns an address of this process, with a port that no system hands out by itself.
+func own(number int) string { return fmt.Sprintf("%s:%d", loopback(os.Getpid(), number), fixedPort) }
+
+// anyPort returns an address of this process that takes a free port.
+func anyPort(number int) string { return loopback(os.Getpid(), number) + ":0" }
 
 func start(tb testing.TB, opt natsbus.Options) *node {
 	tb.Helper()
@@ -100,7 +135,7 @@ func start(tb testing.TB, opt natsbus.Options) *node {
 		opt.PingInterval = testPing
 	}
 	if opt.Sealer.Network() == "" {
-		opt.Sealer = testSealer(tb, keyA)
+		opt.Sealer = testSealer(tb, keyA, demo)
 	}
 	opt.Log = zerolog.Nop()
 	b, err := natsbus.New(opt)
@@ -128,7 +163,7 @@ func mesh(tb testing.TB, size int) []*node {
 	for i := range size {
 		opt := natsbus.Options{Node: fmt.Sprintf("n%d", i+1), Install: uint64(100 + i), Boot: 1}
 		for rail, name := range []string{"a", "b"} {
-			conf := natsbus.Rail{Name: name, Listen: fmt.Sprintf("127.0.%d.%d:0", 10+rail, i+1)}
+			conf := natsbus.Rail{Name: name, Listen: anyPort(10 + 10*rail + i)}
 			if i > 0 {
 				conf.Seeds = []string{nodes[0].Rails()[rail].Listen}
 			}
@@ -149,19 +184,35 @@ func mesh(tb testing.TB, size int) []*node {
 	return nodes
 }
 
-// settle beats until everybody hears everybody on every rail: a route carries nothing before the other side's subscriptions came over it.
+// settle beats until everybody heard everybody on every rail, from now on: a route carries nothing before the other side's subscriptions came over it.
 func settle(tb testing.TB, nodes []*node) {
 	tb.Helper()
+	began := time.Now()
 	until(tb, "everybody hears everybody", func() bool {
 		all := true
 		for _, n := range nodes {
 			n.Send("", bus.KindHeartbeat, nil)
 			for _, r := range n.Rails() {
-				all = all && len(r.Peers) == len(nodes)-1
+				for _, other := range nodes {
+					all = all && (other == n || r.Peers[other.name].After(began))
+				}
 			}
 		}
 		return all
 	})
+}
+
+// kill ends the server of the first rail as a fault would and returns a function that waits until another has replaced it.
+func (n *node) kill(tb testing.TB) (replaced func()) {
+	tb.Helper()
+	began := time.Now()
+	if !n.KillServer(0) {
+		tb.Fatalf("first rail of %s was not up", n.name)
+	}
+	return func() {
+		tb.Helper()
+		until(tb, "server of "+n.name+" replaced", func() bool { r := n.Rails()[0]; return r.Up && r.Err == "" && r.Since.After(began) })
+	}
 }
 
 func until(tb testing.TB, what string, ok func() bool) {
