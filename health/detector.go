@@ -121,7 +121,7 @@ func (d *Detector) Tick(now time.Time) []Verdict {
 func (d *Detector) accusation(p *peer, silence time.Duration) string {
 	var b strings.Builder
 	if p.heard {
-		fmt.Fprintf(&b, "no heartbeat for %s", silence)
+		fmt.Fprintf(&b, "no heartbeat for %s", silence.Round(time.Millisecond))
 	} else {
 		fmt.Fprintf(&b, "never heard in %s", silence)
 	}

@@ -23,9 +23,9 @@ network. Without root they share the loopback addresses, and that act is left ou
 The host's own network and processes are never touched, and whatever was made is
 removed at the end, also after Ctrl-C. It takes about a minute.
 
-The HAProxies that Evenkeel keeps have the configuration that it recommends:
-option redispatch 1, timeout connect 200ms, a state file and no checks of their
-own. The others have HAProxy's default checks, and Evenkeel does not touch them.`,
+The HAProxies that Evenkeel keeps have the configuration that it recommends
+(configs/haproxy.cfg: option redispatch 1, timeout connect 200ms, a state file),
+but no checks of their own, so that what you see is Evenkeel. The others have HAProxy's default checks, and Evenkeel does not touch them.`,
 		Example: `  evenkeel demo
   evenkeel demo --acts node --timing fast
   evenkeel demo --keep          # and look around
