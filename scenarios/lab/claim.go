@@ -131,7 +131,7 @@ func (c *claim) makeDir(path string, keep keeping) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.MkdirAll(path, 0o750); err != nil {
 		return fmt.Errorf("lab: folder: %w", err)
 	}
 	return nil

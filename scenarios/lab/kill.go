@@ -58,7 +58,7 @@ func killMarkedOnce(mark string) (int, error) {
 func killIfMarked(pid int, mark string) (bool, error) {
 	environ := fmt.Sprintf("/proc/%d/environ", pid)
 	if env, err := os.ReadFile(environ); err != nil || !hasMark(env, mark) {
-		return false, nil //nolint:nilerr // A process that is gone, or not ours to read, is not one of the lab.
+		return false, nil // A process that is gone, or not ours to read, is not one of the lab.
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
@@ -69,7 +69,7 @@ func killIfMarked(pid int, mark string) (bool, error) {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if env, err := os.ReadFile(environ); err != nil || !hasMark(env, mark) {
-		return false, nil //nolint:nilerr // As above: the number has passed to another process.
+		return false, nil // As above: the number has passed to another process.
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return false, fmt.Errorf("kill %d: %w", pid, err)

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 		case "serve":
 			os.Exit(serve(os.Args[2], os.Args[3]))
 		case "crash":
-			os.Exit(crash(os.Args[2], os.Args[3]))
+			crash(os.Args[2], os.Args[3])
+			os.Exit(1)
 		}
 	}
 	os.Exit(m.Run())
@@ -48,13 +49,13 @@ func serve(node, addr string) int {
 	return 0
 }
 
-// crash builds a lab with two nodes and a process in each, says so, and waits to be killed.
-func crash(name, dir string) int {
+// crash builds a lab with two nodes and a process in each, says so, and waits to be killed. It returns only when that fails.
+func crash(name, dir string) {
 	ctx := context.Background()
 	l, err := lab.New(ctx, lab.Options{Name: name, Dir: dir})
 	if err != nil {
 		fmt.Println(err)
-		return 1
+		return
 	}
 	for _, node := range []string{"n1", "n2"} {
 		n, err := l.AddNode(ctx, node)
@@ -63,7 +64,7 @@ func crash(name, dir string) int {
 		}
 		if err != nil {
 			fmt.Println(err)
-			return 1
+			return
 		}
 	}
 	fmt.Println("ready")

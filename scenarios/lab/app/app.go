@@ -144,7 +144,7 @@ func (s *server) write(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(status)
-	if _, err := w.Write([]byte(body)); err != nil {
+	if _, err := w.Write([]byte(body)); err != nil { //nolint:gosec // plain text, as the header says
 		s.opts.Log.Debug().Err(err).Str("node", s.opts.Node).Msg("app: the client went away")
 	}
 }

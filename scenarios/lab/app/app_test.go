@@ -39,9 +39,9 @@ func TestServe(t *testing.T) {
 		{"/none", 404, "404 page not found\n"},
 	}
 	for _, step := range steps {
-		resp, body := get(t, url+step.path)
-		if resp.StatusCode != step.status || body != step.body || resp.Header.Get(NodeHeader) != "n1" {
-			t.Errorf("%s: %d %q from %q", step.path, resp.StatusCode, body, resp.Header.Get(NodeHeader))
+		got := get(t, url+step.path)
+		if want := (answer{step.status, "n1", step.body}); got != want {
+			t.Errorf("%s: %+v, want %+v", step.path, got, want)
 		}
 	}
 
@@ -53,12 +53,13 @@ func TestServe(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /?delay=300ms HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	for _, body := get(t, url); !strings.Contains(body, "2 in flight"); _, body = get(t, url) {
+	for inFlight := ""; !strings.Contains(inFlight, "2 in flight"); {
+		inFlight = get(t, url).body
 	}
 	stop()
-	answer, err := io.ReadAll(conn)
-	if err != nil || !strings.Contains(string(answer), "n1 answers") {
-		t.Errorf("answer %q, %v", answer, err)
+	late, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(late), "n1 answers") {
+		t.Errorf("answer %q, %v", late, err)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -68,9 +69,15 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func get(t *testing.T, url string) (*http.Response, string) {
+// answer is what the application said.
+type answer struct {
+	status     int
+	node, body string
+}
+
+func get(t *testing.T, url string) answer {
 	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // The test's own deadline bounds it.
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,5 +88,5 @@ func get(t *testing.T, url string) (*http.Response, string) {
 	if err := resp.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header.Get(NodeHeader), string(body)}
 }

@@ -71,8 +71,8 @@ func (s State) String() string {
 type Change struct {
 	Server   Server
 	From, To State
-	// After is when the last answer that still showed the former state was complete, At when the first one that showed
-	// the new state was.
+	// After is when the last question was asked whose answer still showed the former state, At when the first answer
+	// that showed the new state was complete: the change came between the two.
 	After, At time.Time
 }
 
@@ -112,7 +112,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	defer s.close()
 	ticker := time.NewTicker(w.opts.Interval)
 	defer ticker.Stop()
-	var last time.Time // when the former answer was complete
+	var last time.Time // when the former question was asked
 	for {
 		if !w.isArmed() {
 			s.close()
@@ -125,13 +125,14 @@ func (w *Watch) Run(ctx context.Context) error {
 			ticker.Reset(w.opts.Interval)
 			continue
 		}
+		asked := time.Now()
 		states, err := s.poll(ctx)
 		at := time.Now()
 		pause := ticker.C
 		if w.note(states, err, last, at); err != nil {
 			pause = time.After(retryInterval)
 		} else {
-			last = at
+			last = asked
 		}
 		select {
 		case <-ctx.Done():

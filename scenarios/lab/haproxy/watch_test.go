@@ -28,7 +28,7 @@ func startHAProxy(t *testing.T, servers ...string) (admin, user string) {
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v: run ./task setup", err)
 	}
-	dir, err := os.MkdirTemp("", "ek") // short: the path of a unix socket is at most 107 bytes
+	dir, err := os.MkdirTemp("", "ek") //nolint:usetesting // short: the path of a unix socket is at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

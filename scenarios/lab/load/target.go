@@ -112,6 +112,7 @@ func (t *target) exchange(ctx context.Context, conn *connection) (begun bool, se
 	if err != nil {
 		return true, "", err
 	}
+	defer func() { _ = resp.Body.Close() }() // it has been read, or the connection goes with it
 	server = resp.Header.Get(app.NodeHeader)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {

@@ -67,9 +67,9 @@ func writeBlank(tx *bbolt.Tx, install uint64) error {
 		}
 	}
 	return errors.Join(
-		putNumber(tx, bucketMeta, keyFormat, format),
-		putNumber(tx, bucketMeta, keyInstall, install),
-		putNumber(tx, bucketMeta, keyBoot, 0),
+		putNumbers(tx, bucketMeta, keyFormat, format),
+		putNumbers(tx, bucketMeta, keyInstall, install),
+		putNumbers(tx, bucketMeta, keyBoot, 0),
 		put(tx, bucketMeta, keyCluster, nil),
 		putHard(tx, hardState{}),
 		putBounds(tx, bounds{first: 1}),

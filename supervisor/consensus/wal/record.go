@@ -123,10 +123,6 @@ func getNumber(tx *bbolt.Tx, bucket, key string) (uint64, error) {
 	return v[0], nil
 }
 
-func putNumber(tx *bbolt.Tx, bucket, key string, v uint64) error {
-	return putNumbers(tx, bucket, key, v)
-}
-
 func getHard(tx *bbolt.Tx) (hardState, error) {
 	v, err := getNumbers(tx, bucketState, keyHard, 3)
 	if err != nil {

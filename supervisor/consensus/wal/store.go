@@ -135,7 +135,7 @@ func (s *Store) NextBoot() (uint64, error) {
 			return err
 		}
 		boot = last + 1
-		return putNumber(tx, bucketMeta, keyBoot, boot)
+		return putNumbers(tx, bucketMeta, keyBoot, boot)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("wal: count boot: %w", err)
