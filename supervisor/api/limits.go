@@ -23,8 +23,9 @@ const (
 	reasonMax = 1024
 
 	// submitMax is how long a change may take before the caller is told that the
-	// cluster did not answer.
-	submitMax = 2 * time.Second
+	// cluster did not answer. It is longer than the time after which a node gives
+	// up on a change by itself (2 s): only the node can say why.
+	submitMax = 4 * time.Second
 	// readMax is how long a client may take to send its request.
 	readMax = 10 * time.Second
 	// idleMax is how long a connection may stay open between requests.

@@ -89,6 +89,7 @@ type Watch struct {
 
 	mu      sync.Mutex
 	armed   bool
+	armedAt time.Time
 	ready   chan struct{} // closed by the first good poll after arming
 	changed chan struct{} // closed by the next change
 	states  map[Server]State
@@ -129,7 +130,7 @@ func (w *Watch) Run(ctx context.Context) error {
 		states, err := s.poll(ctx)
 		at := time.Now()
 		pause := ticker.C
-		if w.note(states, err, last, at); err != nil {
+		if w.note(states, err, span{last, asked, at}); err != nil {
 			pause = time.After(retryInterval)
 		} else {
 			last = asked
@@ -146,7 +147,7 @@ func (w *Watch) Run(ctx context.Context) error {
 // forgotten. [Watch.Run] must be running.
 func (w *Watch) Arm(ctx context.Context) error {
 	w.mu.Lock()
-	w.armed, w.states, w.changes = true, nil, nil
+	w.armed, w.armedAt, w.states, w.changes = true, time.Now(), nil, nil
 	w.polls, w.errors, w.lastErr = 0, 0, nil
 	w.ready = make(chan struct{})
 	ready := w.ready
@@ -216,10 +217,17 @@ func (w *Watch) notify() {
 	}
 }
 
-// note takes one poll's outcome. Servers that come to be or cease to be are no changes of state.
-func (w *Watch) note(states map[Server]State, err error, last, at time.Time) {
+// span is when a poll took place: when the poll before it was asked, when it was, and when its answer was complete.
+type span struct{ last, asked, at time.Time }
+
+// note takes one poll's outcome. Servers that come to be or cease to be are no changes of state, and what was asked before
+// the watch was armed does not count.
+func (w *Watch) note(states map[Server]State, err error, poll span) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if poll.asked.Before(w.armedAt) {
+		return
+	}
 	w.polls++
 	if err != nil {
 		w.errors++
@@ -230,7 +238,7 @@ func (w *Watch) note(states map[Server]State, err error, last, at time.Time) {
 	changed := false
 	for server, to := range states {
 		if from, known := w.states[server]; known && from != to {
-			w.changes = append(w.changes, Change{Server: server, From: from, To: to, After: last, At: at})
+			w.changes = append(w.changes, Change{Server: server, From: from, To: to, After: poll.last, At: poll.at})
 			changed = true
 		}
 	}
