@@ -17,6 +17,16 @@ import (
 // those that are plainly ready are left out.
 const serversTold = 128
 
+// beatIfUrgent sends a heartbeat before its time when there is news, but not more
+// than one in a tick: news may come by the thousand.
+func (n *Node) beatIfUrgent(now time.Time) bool {
+	if !n.urgent || now.Sub(n.lastBeat) < n.cfg.Times.Tick {
+		return false
+	}
+	n.beat(now)
+	return true
+}
+
 // beat sends a heartbeat.
 func (n *Node) beat(now time.Time) {
 	hb := bus.Heartbeat{
@@ -24,12 +34,12 @@ func (n *Node) beat(now time.Time) {
 		Leader: string(n.leader), Leaving: n.leaving, SentUnixMs: now.UnixMilli(), Version: n.cfg.Version,
 		Seen: n.seenVector(), Members: n.ownMembers(), Balancers: n.ownBalancers(), Rails: n.ownRails(now),
 	}
+	n.lastBeat, n.urgent = now, false
 	payload, err := encodeBeat(hb)
 	if err != nil {
 		n.log.Error().Err(err).Msg("a heartbeat could not be sent")
 		return
 	}
-	n.lastBeat = now
 	seq := n.bus.Send("", bus.KindHeartbeat, payload)
 	n.book.Sent(seq, now)
 	n.step(now, n.selfReport(seq))
@@ -51,16 +61,6 @@ func encodeBeat(hb bus.Heartbeat) ([]byte, error) {
 	return bus.EncodeHeartbeat(hb)
 }
 
-func (n *Node) seenVector() []bus.Seen {
-	var out []bus.Seen
-	for _, s := range n.state.Spec.Nodes {
-		if seen, ok := n.seen[s.Name]; ok && len(out) < bus.MaxSeen {
-			out = append(out, seen)
-		}
-	}
-	return out
-}
-
 func (n *Node) ownMembers() []bus.MemberHealth {
 	var out []bus.MemberHealth
 	for _, id := range slices.SortedFunc(maps.Keys(n.mine), cluster.MemberID.Compare) {
@@ -77,6 +77,9 @@ func (n *Node) ownBalancers() []bus.BalancerHealth {
 	var out []bus.BalancerHealth
 	for _, name := range slices.Sorted(maps.Keys(n.reports)) {
 		r := n.reports[name]
+		if !n.carries(name) {
+			continue // the last word of a balancer that is not ours any more
+		}
 		b := bus.BalancerHealth{
 			Name: r.Name, InStep: r.InStep, SinceUnixMs: r.Since.UnixMilli(), Error: r.Reason,
 			Drift: r.Drift, Pending: r.Pending, Epoch: r.Epoch,
@@ -130,16 +133,14 @@ func (n *Node) heartbeat(in envelopeIn) {
 		n.log.Debug().Err(err).Str("from", in.env.From).Msg("bad heartbeat dropped")
 		return
 	}
+	n.acknowledged(in.env, hb)
+	if n.twin(in) {
+		n.step(in.at, report(in.env, hb))
+		return
+	}
 	from := cluster.NodeID(in.env.From)
 	old := n.peers[from]
 	n.peers[from] = peer{in.env, hb, in.at}
-	admitted := n.state.Node(from)
-	for _, s := range hb.Seen {
-		// Only the admitted life of a voter can stand behind us.
-		if s.Node == string(n.cfg.Name) && s.Boot == n.boot && admitted.Install == in.env.Install && admitted.Boot == in.env.Boot {
-			n.book.Acked(in.env.From, s.Seq)
-		}
-	}
 	n.watch(in.at)
 	if v, changed := n.detector.Beat(in.at, in.env.From, in.env.Boot); changed {
 		n.verdict(in.at, v)
@@ -148,6 +149,19 @@ func (n *Node) heartbeat(in envelopeIn) {
 	if old.env.Boot != in.env.Boot || old.beat.Leaving != hb.Leaving || !slices.EqualFunc(old.beat.Members, hb.Members, sameHealth) {
 		n.dirty = true
 	}
+}
+
+// twin tells whether the heartbeat is nobody's whom we listen to: it comes from a
+// second installation that uses the name of a node which is heard as well, or
+// from a node that is not in the cluster file. Only the machine hears of it.
+func (n *Node) twin(in envelopeIn) bool {
+	from := cluster.NodeID(in.env.From)
+	if !n.concerns(from) {
+		return true
+	}
+	admitted, old := n.state.Node(from).Install, n.peers[from]
+	return in.env.Install != admitted && old.env.Install == admitted && admitted != 0 &&
+		in.at.Sub(old.at) <= n.cfg.Times.SuspectAfter
 }
 
 func sameHealth(a, b bus.MemberHealth) bool {

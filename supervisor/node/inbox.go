@@ -3,8 +3,9 @@
 package node
 
 import (
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -31,6 +32,13 @@ type storedIn struct {
 	err error
 }
 
+// bornIn tells that a new life is durable.
+type bornIn struct {
+	boot   uint64
+	reason string
+	err    error
+}
+
 type healthIn struct {
 	id     cluster.MemberID
 	change health.Change
@@ -50,26 +58,30 @@ type specIn struct{ answer chan specAnswer }
 
 func (envelopeIn) input() {}
 func (storedIn) input()   {}
+func (bornIn) input()     {}
 func (healthIn) input()   {}
 func (balancerIn) input() {}
 func (submitIn) input()   {}
 func (viewIn) input()     {}
 func (specIn) input()     {}
 
-func (n *Node) handle(in input) error {
+func (n *Node) handle(in input) {
 	now := time.Now()
 	switch in := in.(type) {
 	case envelopeIn:
 		n.envelope(in)
 	case storedIn:
 		if in.err != nil {
-			return fmt.Errorf("%w: %w", ErrStorage, in.err)
+			n.fail(fmt.Errorf("%w: %w", ErrStorage, in.err))
+			return
 		}
 		n.replica.Appended(in.a)
+	case bornIn:
+		n.born(in)
 	case healthIn:
 		n.memberChanged(now, in)
 	case balancerIn:
-		n.balancerChanged(now, in.report)
+		n.balancerChanged(in.report)
 	case submitIn:
 		n.submit(now, in)
 	case viewIn:
@@ -77,7 +89,6 @@ func (n *Node) handle(in input) error {
 	case specIn:
 		in.answer <- specAnswer{n.state.Spec, n.state.Revision}
 	}
-	return nil
 }
 
 // envelope takes a message of another node.
@@ -87,9 +98,7 @@ func (n *Node) envelope(in envelopeIn) {
 		return
 	}
 	from := cluster.NodeID(env.From)
-	if s := n.seen[from]; s.Boot != env.Boot || env.Seq > s.Seq {
-		n.seen[from] = bus.Seen{Node: env.From, Boot: env.Boot, Seq: env.Seq}
-	}
+	n.sighted(env)
 	switch env.Kind {
 	case bus.KindHeartbeat:
 		n.heartbeat(in)
@@ -112,36 +121,63 @@ func (n *Node) envelope(in envelopeIn) {
 	}
 }
 
+// strangerKept is for how long another cluster counts as heard, and how often
+// people are told about it; strangersMax bounds how many are remembered.
+const (
+	strangerKept = time.Minute
+	strangersMax = 16
+)
+
 // strangeCluster drops what another cluster says, and tells people about it.
 func (n *Node) strangeCluster(in envelopeIn) bool {
 	id := in.env.Cluster
 	if id == "" || id == n.clusterID {
 		return false
 	}
-	last, known := n.foreign[id]
-	n.foreign[id] = in.at
-	if n.clusterID == "" {
+	s, known := n.foreign[id]
+	if !known && len(n.foreign) >= strangersMax {
+		maps.DeleteFunc(n.foreign, func(_ string, s stranger) bool { return in.at.Sub(s.heard) > strangerKept })
+	}
+	if !known && len(n.foreign) >= strangersMax {
+		return true
+	}
+	if s.heard = in.at; n.clusterID == "" {
+		n.foreign[id] = s
 		return in.env.Kind != bus.KindRaft // we may be invited
 	}
-	if !known || in.at.Sub(last) > time.Minute {
+	if !known || in.at.Sub(s.told) > strangerKept {
+		s.told = in.at
 		n.notice(in.at, "cluster.stranger", in.env.From, fmt.Sprintf(
 			"another cluster with our name and key is heard here: %s (ours is %s); the two stay apart", id, n.clusterID))
 	}
+	n.foreign[id] = s
 	return true
+}
+
+// stranger returns the id of another cluster that was heard lately, if any.
+func (n *Node) stranger(now time.Time) string {
+	for _, id := range slices.Sorted(maps.Keys(n.foreign)) {
+		if id != n.clusterID && now.Sub(n.foreign[id].heard) <= strangerKept {
+			return id
+		}
+	}
+	return ""
 }
 
 // memberChanged takes a new verdict of our prober: it goes out at once.
 func (n *Node) memberChanged(now time.Time, in healthIn) {
+	if !n.probing[in.id] {
+		return // it came from a check that was stopped meanwhile
+	}
 	old := n.mine[in.id]
 	n.mine[in.id] = memberHealth{
 		condition: cluster.Condition(in.change.To.String()), reason: in.change.Reason, since: in.change.At, n: old.n + 1,
 	}
-	n.dirty = true
-	n.beat(now)
+	n.dirty, n.urgent = true, true
 	n.notice(now, "member.probe", in.id.String(), in.change.Reason)
 }
 
-func (n *Node) balancerChanged(now time.Time, r converge.Report) {
+func (n *Node) balancerChanged(r converge.Report) {
 	for _, e := range r.Notices {
 		n.log.Info().Str("event", e.Kind).Str("subject", e.Subject).Msg(e.Reason)
 		n.hub.local(cluster.Notice{Node: n.cfg.Name, Event: e})
@@ -150,7 +186,7 @@ func (n *Node) balancerChanged(now time.Time, r converge.Report) {
 	r.Notices = nil
 	n.reports[r.Name] = r
 	if !ok || old.InStep != r.InStep {
-		n.beat(now)
+		n.urgent = true
 	}
 }
 
@@ -166,7 +202,7 @@ func (n *Node) step(now time.Time, ev failover.Event) {
 			n.dirty = true
 			n.notice(now, a.Kind, a.Subject, a.Reason)
 		case failover.NewLife:
-			n.newLife(now, a.Reason)
+			n.newLife(a.Reason)
 		}
 	}
 }
@@ -182,19 +218,4 @@ func (n *Node) castVote(now time.Time, v failover.Vote) {
 		return
 	}
 	n.bus.Send("", bus.KindVote, payload)
-}
-
-// newLife begins a new life of this node: its former one was condemned while it ran.
-func (n *Node) newLife(now time.Time, reason string) {
-	boot, err := n.store.NextBoot()
-	if err != nil {
-		n.offer(storedIn{err: errors.Join(errors.New("a new life could not be recorded"), err)})
-		return
-	}
-	n.boot = boot
-	n.book.Reset()
-	n.machine.Reborn(boot)
-	n.bus.SetIdentity(n.clusterID, boot)
-	n.dirty = true
-	n.notice(now, "node.new-life", string(n.cfg.Name), reason)
 }

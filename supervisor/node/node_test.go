@@ -248,8 +248,9 @@ func TestNodeLeavesInGoodOrder(t *testing.T) {
 		n3 := w.ms[2]
 		n3.shutDown()
 		w.everywhere(w.ms[:2], "web/n3", "drain")
-		if noticed(w.ms[0], "node.condemned") || !noticed(w.ms[0], "node.left n3") {
-			w.t.Errorf("a node that stops in good order should have left: %v", w.ms[0].notices())
+		w.eventually("n1 reads that it left", func() bool { return noticed(w.ms[0], "node.left n3") })
+		if noticed(w.ms[0], "node.condemned") {
+			w.t.Errorf("a node that stops in good order was condemned: %v", w.ms[0].notices())
 		}
 		n3.start()
 		w.eventually("n3 is back", func() bool { return w.allAlive(w.ms...) })
@@ -261,7 +262,7 @@ func TestDiskFailureStopsTheNodeOnly(t *testing.T) {
 	inBubble(t, 3, func(w *world) {
 		w.form()
 		n2 := w.ms[1]
-		n2.disk.Break(errors.New("input/output error"))
+		n2.gate.smash(errors.New("input/output error"))
 		if _, err := w.ms[0].node.Submit(w.t.Context(), "tester", drain("web/n3")); err != nil {
 			w.t.Fatalf("two of three disks are enough: %v", err)
 		}

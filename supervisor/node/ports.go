@@ -50,6 +50,11 @@ type Balancers interface {
 	Run(ctx context.Context, report func(converge.Report)) error
 	// Do replaces what the balancers should be. It does not block.
 	Do(duties []converge.Duty)
+	// Until replaces the moment from which on nothing may be changed, whatever
+	// the duties say; the zero time is now. It moves on as long as the node has
+	// authority, and holds for a process that slept through losing it. It does
+	// not block.
+	Until(t time.Time)
 }
 
 // Times are the times of a node. They come from the timing profile.

@@ -4,32 +4,56 @@ package node
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
+// problemsTold bounds the problems that are listed; the rest is counted.
+const problemsTold = 50
+
 // judge answers whether all is well, and says what is not, worst first.
-func (n *Node) judge(v cluster.View) (cluster.Verdict, []string) {
+func (n *Node) judge(now time.Time, v cluster.View) (cluster.Verdict, []string) {
+	var problems []string
+	if n.clusterID != "" && n.stranger(now) != "" {
+		problems = append(problems, fmt.Sprintf("another cluster with our name and key is heard here: %s (ours is %s); the two stay apart", n.stranger(now), n.clusterID))
+	}
 	if n.clusterID == "" || len(v.Nodes) == 0 {
-		return cluster.WaitingVerdict, []string{n.waiting()}
+		return cluster.WaitingVerdict, append([]string{n.waiting(now)}, problems...)
 	}
 	if !v.Quorum.Holds {
-		return cluster.NoQuorumVerdict, []string{v.Quorum.Reason + "; nothing is changed on any balancer until a majority is back"}
+		return cluster.NoQuorumVerdict, append([]string{v.Quorum.Reason + "; nothing is changed on any balancer of this node meanwhile"}, problems...)
 	}
-	problems := problemsOf(v)
-	if len(problems) > 0 {
-		return cluster.DegradedVerdict, problems
+	if n.replica != nil && n.replica.Status().Stalled {
+		problems = append(problems, "the disk of this node does not answer; what is decided now is not known here")
 	}
-	return cluster.WellVerdict, nil
+	// A stranger is told and does not make our own cluster any worse.
+	own := n.problemsOf(v)
+	verdict := cluster.WellVerdict
+	if len(own) > 0 || n.replica != nil && n.replica.Status().Stalled {
+		verdict = cluster.DegradedVerdict
+	}
+	return verdict, bounded(append(problems, own...))
+}
+
+func bounded(problems []string) []string {
+	if len(problems) <= problemsTold {
+		return problems
+	}
+	return append(problems[:problemsTold:problemsTold], fmt.Sprintf("and %d more", len(problems)-problemsTold))
 }
 
 // waiting tells what a node that belongs to no cluster waits for.
-func (n *Node) waiting() string {
+func (n *Node) waiting(now time.Time) string {
 	b := n.cfg.Bootstrap
 	switch {
 	case n.clusterID != "":
 		return "the node joined the cluster and waits for the cluster file from its leader"
-	case len(n.foreign) > 0:
+	case n.unfounded != "" && b == nil:
+		return "founding a cluster was cut short on this node; start it with the cluster file (bootstrap) to go on, or remove its data directory to join another one"
+	case n.unfounded != "" && n.stranger(now) != "":
+		return "founding a cluster was cut short on this node, and another cluster is heard meanwhile; remove the data directory of this node to join that one"
+	case n.stranger(now) != "":
 		return "a cluster is heard; this node waits for its leader to let it in (is it in the cluster file?)"
 	case b == nil:
 		return "the node belongs to no cluster and waits to be let in by one; to found one, start it with a cluster file (bootstrap)"
@@ -40,26 +64,19 @@ func (n *Node) waiting() string {
 }
 
 // problemsOf lists what is not as it should be.
-func problemsOf(v cluster.View) []string {
+func (n *Node) problemsOf(v cluster.View) []string {
 	var out []string
 	if v.Leader == "" {
 		out = append(out, "the cluster has no leader; nothing can be decided now")
 	}
 	for _, p := range v.Pools {
 		if p.Serving < p.Floor || p.Serving == 0 {
-			out = append(out, fmt.Sprintf("pool %s has %d members that can serve, its drain floor is %d", p.Name, p.Serving, p.Floor))
+			out = append(out, fmt.Sprintf("pool %s has %s that can serve, its drain floor is %d", p.Name, counted(p.Serving, "member"), p.Floor))
 		}
 	}
-	for _, n := range v.Nodes {
-		switch {
-		case n.Life != string(cluster.LifeAlive):
-			out = append(out, fmt.Sprintf("node %s is %s%s", n.Name, n.Life, colon(n.Reason)))
-		case n.Votes && n.Log != "voter":
-			out = append(out, fmt.Sprintf("node %s has no vote in the log yet; losing another node now may stop the cluster", n.Name))
-		case n.RailsUp < n.Rails:
-			out = append(out, fmt.Sprintf("node %s has %d of %d rails up", n.Name, n.RailsUp, n.Rails))
-		case n.Lags:
-			out = append(out, fmt.Sprintf("node %s runs revision %d of the cluster file, not %d", n.Name, n.Revision, v.Revision))
+	for _, node := range v.Nodes {
+		if why := nodeProblem(v, node); why != "" {
+			out = append(out, why)
 		}
 	}
 	for _, r := range v.Rails {
@@ -68,18 +85,60 @@ func problemsOf(v cluster.View) []string {
 		}
 	}
 	for _, b := range v.Balancers {
-		if !b.InStep {
+		if !b.InStep && n.state.Node(b.Node).Mode != cluster.ModeMaintenance {
 			out = append(out, fmt.Sprintf("balancer %s on %s is not in step%s", b.Name, b.Node, colon(b.Reason)))
 		}
 	}
 	for _, p := range v.Pools {
 		for _, m := range p.Members {
-			if m.Service == cluster.Out && m.Admin == cluster.AdminReady {
+			if m.Service == cluster.Out && m.Admin == cluster.AdminReady && !n.excused(m.Node) {
 				out = append(out, fmt.Sprintf("member %s/%s is out%s", p.Name, m.Name, colon(m.Reason)))
 			}
 		}
 	}
 	return out
+}
+
+// excused tells whether the members of a node are no problem of their own: an
+// operator took the node out, or the node itself is the problem.
+func (n *Node) excused(node cluster.NodeID) bool {
+	if node == "" {
+		return false // agentless
+	}
+	st := n.state.Node(node)
+	return st.Mode != cluster.ModeActive || st.Life != cluster.LifeAlive
+}
+
+func nodeProblem(v cluster.View, n cluster.NodeView) string {
+	switch {
+	case n.Life != string(cluster.LifeAlive):
+		return fmt.Sprintf("node %s %s%s", n.Name, lifeInWords(n.Life), colon(n.Reason))
+	case n.Votes && n.Log != "voter":
+		return fmt.Sprintf("node %s has no vote in the log yet; losing another node now may stop the cluster", n.Name)
+	case n.RailsUp < n.Rails:
+		return fmt.Sprintf("node %s has %d of %d rails up", n.Name, n.RailsUp, n.Rails)
+	case n.Lags:
+		return fmt.Sprintf("node %s runs revision %d of the cluster file, not %d", n.Name, n.Revision, v.Revision)
+	}
+	return ""
+}
+
+func lifeInWords(life string) string {
+	switch cluster.Life(life) {
+	case "unknown":
+		return "has not joined yet"
+	case cluster.LifeLeft:
+		return "has left"
+	case cluster.LifeUnknown, cluster.LifeAlive, cluster.LifeDown:
+	}
+	return "is " + life
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func colon(reason string) string {

@@ -3,11 +3,14 @@
 package node
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
@@ -21,34 +24,34 @@ func (n *Node) restore() error {
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
-	if n.clusterID == "" || r.Blank() {
+	if r.Blank() {
 		return nil
+	}
+	if n.clusterID == "" {
+		return n.restoreFounding(r)
 	}
 	return n.startReplica(r)
 }
 
-func (n *Node) startReplica(r consensus.Restored) error {
+func (n *Node) newReplica(clusterID string, r consensus.Restored) (*consensus.Replica, error) {
 	replica, err := consensus.New(consensus.Config{
-		ID: n.install, Cluster: n.clusterID,
+		ID: n.install, Cluster: clusterID,
 		ElectionTicks: n.cfg.Times.ElectionTicks, HeartbeatTicks: n.cfg.Times.BeatTicks,
 	}, r)
 	if err != nil {
-		return fmt.Errorf("start consensus: %w", err)
+		return nil, fmt.Errorf("start consensus: %w", err)
 	}
-	n.replica = replica
-	return nil
+	return replica, nil
 }
 
-// writeDisk writes what the replica wants to be durable, one after the other.
-func (n *Node) writeDisk(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case a := <-n.disk:
-			n.post(ctx, storedIn{a, n.store.Append(a)})
-		}
+func (n *Node) startReplica(r consensus.Restored) error {
+	replica, err := n.newReplica(n.clusterID, r)
+	if err != nil {
+		return err
 	}
+	n.replica, n.replayTo = replica, r.Hard.Commit
+	n.roster = replica.Status().Members
+	return nil
 }
 
 // tickReplica moves raft's clock on. Ticks that were missed while the process
@@ -57,11 +60,17 @@ func (n *Node) tickReplica(now time.Time) {
 	if n.replica == nil || now.Sub(n.lastRaftTick) < n.cfg.Times.RaftTick {
 		return
 	}
+	if n.diskFull() && !n.replica.Status().IsLeader {
+		return // a leader's clock goes on, so that it gives leadership up
+	}
 	n.lastRaftTick = n.lastRaftTick.Add(n.cfg.Times.RaftTick)
 	if now.Sub(n.lastRaftTick) > n.cfg.Times.RaftTick {
 		n.lastRaftTick = now
 	}
 	n.replica.Tick()
+	if failed := n.replica.Status().Failed; failed != "" && n.halted == "" {
+		n.halt("consensus stopped on this node: " + failed)
+	}
 	if n.leads {
 		n.reconcileVoters(now)
 	}
@@ -98,7 +107,7 @@ func (n *Node) reconcileVoters(now time.Time) {
 }
 
 func (n *Node) raftFrame(env bus.Envelope) {
-	if env.Cluster == "" || !n.adopt(env) {
+	if env.Cluster == "" || n.diskFull() || !n.adopt(env) {
 		return
 	}
 	if err := n.replica.Step(env.Install, env.Payload); err != nil && !errors.Is(err, consensus.ErrFailed) {
@@ -107,23 +116,19 @@ func (n *Node) raftFrame(env bus.Envelope) {
 }
 
 // pump carries out what the replica asks for, until it asks for nothing.
-func (n *Node) pump(ctx context.Context) {
+func (n *Node) pump() {
 	if n.replica == nil {
 		return
 	}
 	applied := false
-	for {
+	for !n.diskFull() {
 		out, ok := n.replica.Ready()
 		if !ok {
 			break
 		}
 		n.send(out.Send)
 		if out.Append != nil {
-			select {
-			case n.disk <- out.Append:
-			case <-ctx.Done():
-				return
-			}
+			n.write(out.Append)
 		}
 		applied = n.applyOutput(out) || applied
 		n.leadership(out)
@@ -134,38 +139,17 @@ func (n *Node) pump(ctx context.Context) {
 	if applied {
 		n.stateChanged()
 	}
-	if failed := n.replica.Status().Failed; failed != "" && n.halted == "" {
-		n.halt("consensus stopped on this node: " + failed)
-	}
 }
 
 func (n *Node) send(frames []consensus.Frame) {
-	if len(frames) == 0 {
-		return
-	}
-	st := n.replica.Status()
 	for _, f := range frames {
-		to, ok := st.Node(f.To)
-		if !ok {
-			to, ok = n.whoIs(f.To)
-		}
+		to, ok := n.nodeOf(f.To)
 		if !ok {
 			n.replica.ReportUnreachable(f.To)
 			continue
 		}
-		n.bus.Send(to, bus.KindRaft, f.Data)
+		n.bus.Send(string(to), bus.KindRaft, f.Data)
 	}
-}
-
-// whoIs finds a node by its installation among those heard: one that was just
-// let in does not know the members yet, and has to answer its leader.
-func (n *Node) whoIs(install uint64) (string, bool) {
-	for _, p := range n.peers {
-		if p.env.Install == install {
-			return p.env.From, true
-		}
-	}
-	return "", false
 }
 
 // applyOutput applies what was committed. It tells whether the state changed.
@@ -175,17 +159,18 @@ func (n *Node) applyOutput(out consensus.Output) bool {
 		changed = n.loadSnapshot(out.Restore)
 	}
 	for _, e := range out.Committed {
-		if n.halted != "" {
-			return changed
-		}
-		if len(e.Data) > 0 {
+		if len(e.Data) > 0 && n.halted == "" {
 			n.apply(e)
 			changed = true
 		}
+		if n.halted != "" {
+			return changed // an entry that was not applied is never called applied
+		}
 		n.replica.Applied(e.Index)
 		if n.applied = e.Index; e.Change != nil {
+			n.roster = n.replica.Status().Members
 			n.lastChange = e.Index
-			n.beat(time.Now()) // the leader waits for us to have it
+			n.urgent = true // the leader waits for us to have it
 		}
 	}
 	return changed
@@ -199,6 +184,8 @@ func (n *Node) loadSnapshot(s *consensus.Snapshot) bool {
 	}
 	n.state = st.Clone() // which has no nil maps
 	n.applied = max(n.applied, s.Index)
+	n.roster, n.lastChange = s.Members, s.Index
+	n.hub.committed(st.Events)
 	return true
 }
 
@@ -217,10 +204,15 @@ func (n *Node) apply(e consensus.Committed) {
 	if out.Result == cluster.Rejected {
 		n.log.Debug().Str("reason", out.Reason).Uint64("index", e.Index).Msg("command rejected")
 	}
+	level := zerolog.InfoLevel
+	if e.Index <= n.replayTo {
+		level = zerolog.DebugLevel // it was told in a former life
+	}
 	for _, ev := range out.Events {
-		n.log.Info().Str("event", ev.Kind).Str("subject", ev.Subject).Str("from", ev.From).Str("to", ev.To).
+		n.log.WithLevel(level).Str("event", ev.Kind).Str("subject", ev.Subject).Str("from", ev.From).Str("to", ev.To).
 			Uint64("index", ev.Index).Uint64("epoch", ev.Epoch).Msg(ev.Reason)
 	}
+	n.hub.committed(out.Events)
 	n.answer(out)
 }
 
@@ -235,9 +227,8 @@ func (n *Node) halt(why string) {
 func (n *Node) stateChanged() {
 	now := time.Now()
 	n.dirty = true
-	n.hub.committed(n.state.Events)
 	if n.state.Revision != n.specRevision {
-		n.specRevision = n.state.Revision
+		n.specRevision, n.specAt = n.state.Revision, now
 		n.specChanged()
 	}
 	n.step(now, failover.Committed{State: n.state})
@@ -245,8 +236,15 @@ func (n *Node) stateChanged() {
 
 // specChanged tells everybody in the process that the cluster file is another one.
 func (n *Node) specChanged() {
-	n.members = n.state.Spec.Members()
+	n.members, n.voters = n.state.Spec.Members(), names(n.state.Spec.Voters())
 	n.probeMembers()
+	for name := range n.reports {
+		if !n.carries(name) {
+			delete(n.reports, name)
+		}
+	}
+	maps.DeleteFunc(n.peers, func(id cluster.NodeID, _ peer) bool { return !n.concerns(id) })
+	maps.DeleteFunc(n.seen, func(id cluster.NodeID, _ sighting) bool { return !n.inFile(id) })
 	for name := range n.watched {
 		if _, ok := n.state.Spec.Node(name); !ok {
 			delete(n.watched, name)
@@ -255,11 +253,20 @@ func (n *Node) specChanged() {
 	}
 }
 
+// carries tells whether the named balancer is one of this node's.
+func (n *Node) carries(balancer string) bool {
+	return slices.ContainsFunc(n.state.Spec.BalancersOf(n.cfg.Name), func(b cluster.BalancerSpec) bool { return b.Name == balancer })
+}
+
+// concerns tells whether we keep what a node says: it is in the cluster file, or
+// still in the log. As long as there is no cluster file, everybody may be.
+func (n *Node) concerns(id cluster.NodeID) bool {
+	return n.specRevision == 0 || n.inFile(id) ||
+		slices.ContainsFunc(n.roster, func(m consensus.Member) bool { return m.Node == string(id) })
+}
+
 func (n *Node) leadership(out consensus.Output) {
-	leader := cluster.NodeID("")
-	if name, ok := n.replica.Status().Node(out.Leader); ok {
-		leader = cluster.NodeID(name)
-	}
+	leader, _ := n.nodeOf(out.Leader)
 	if leader != n.leader {
 		n.leader = leader
 		n.notice(time.Now(), "cluster.leader", orElse(string(leader), n.cfg.Cluster),
@@ -274,6 +281,9 @@ func (n *Node) leadership(out consensus.Output) {
 
 // snapshot gives the replica the state, so that the log before it can go.
 func (n *Node) snapshot() {
+	if n.halted != "" {
+		return // our state is not that of the index
+	}
 	data, err := json.Marshal(n.state)
 	if err == nil {
 		err = n.replica.Snapshot(n.replica.Status().Applied, data)

@@ -32,6 +32,8 @@ var (
 	ErrUnknown = errors.New("it is not known whether it took effect")
 	// ErrBusy tells that too many requests are under way.
 	ErrBusy = errors.New("too many requests are under way on this node; try again in a moment")
+	// ErrStopping tells that the node stops.
+	ErrStopping = errors.New("the node is stopping")
 )
 
 type answer struct {
@@ -59,6 +61,13 @@ func (n *Node) Submit(ctx context.Context, by string, body cluster.Body) (cluste
 	select {
 	case a := <-in.answer:
 		return a.out, a.err
+	case <-n.ended:
+		select {
+		case a := <-in.answer:
+			return a.out, a.err
+		default:
+			return cluster.Outcome{}, fmt.Errorf("%w: %w", ErrUnknown, ErrStopping)
+		}
 	case <-ctx.Done():
 		return cluster.Outcome{}, fmt.Errorf("%w: %w", ErrUnknown, ctx.Err())
 	}
@@ -150,4 +159,12 @@ func (n *Node) expireWaiters(now time.Time) {
 			n.route(w.encoded)
 		}
 	}
+}
+
+// dismissWaiters answers everybody who still waits when the node stops.
+func (n *Node) dismissWaiters() {
+	for _, w := range n.waiters {
+		w.answer <- answer{err: fmt.Errorf("%w: %w", ErrUnknown, ErrStopping)}
+	}
+	clear(n.waiters)
 }

@@ -5,8 +5,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -31,7 +29,7 @@ func (n *Node) View() cluster.View {
 	}
 	return cluster.View{
 		At: time.Now().UnixMilli(), Node: n.cfg.Name, Version: n.cfg.Version, Cluster: n.cfg.Cluster,
-		Verdict: cluster.NoQuorumVerdict, Problems: []string{"the node does not answer: its loop is stopped or overloaded"},
+		Verdict: cluster.NoQuorumVerdict, Problems: []string{"the node does not answer: it is stopping, or overloaded"},
 	}
 }
 
@@ -54,14 +52,15 @@ func ask[T any](n *Node, in input, answer chan T) (T, bool) {
 	select {
 	case v := <-answer:
 		return v, true
+	case <-n.ended:
 	case <-ctx.Done():
-		var none T
-		return none, false
 	}
+	var none T
+	return none, false
 }
 
 func (n *Node) view(now time.Time) cluster.View {
-	voters := names(n.state.Spec.Voters())
+	voters := n.voters
 	v := cluster.View{
 		At: now.UnixMilli(), Node: n.cfg.Name, Version: n.cfg.Version, Cluster: n.cfg.Cluster, ClusterID: n.clusterID,
 		Leader: n.leader, Index: n.state.Index, Epoch: n.state.Epoch, Revision: n.state.Revision, Timing: n.cfg.Times.Profile,
@@ -81,9 +80,10 @@ func (n *Node) view(now time.Time) cluster.View {
 	for _, s := range n.state.Spec.Nodes {
 		v.Nodes = append(v.Nodes, n.nodeView(now, s))
 	}
-	v.Balancers = n.balancerViews()
-	v.Pools = n.poolViews(now)
-	v.Verdict, v.Problems = n.judge(v)
+	said := n.balancersSaid()
+	v.Balancers = n.balancerViews(said)
+	v.Pools = n.poolViews(now, said)
+	v.Verdict, v.Problems = n.judge(now, v)
 	return v
 }
 
@@ -106,7 +106,7 @@ func (n *Node) nodeView(now time.Time, s cluster.NodeSpec) cluster.NodeView {
 	if p, ok := n.peers[s.Name]; ok {
 		v.SilenceMs = now.Sub(p.at).Milliseconds()
 		v.Revision, v.Version = p.beat.Revision, p.beat.Version
-		v.Lags = p.beat.Revision != n.state.Revision && v.Life == string(cluster.LifeAlive)
+		v.Lags = p.beat.Revision < n.state.Revision && v.Life == string(cluster.LifeAlive) && now.Sub(n.specAt) > n.cfg.Times.SuspectAfter
 		v.Rails, v.RailsUp = len(p.beat.Rails), railsUp(p.beat.Rails)
 	}
 	return v
@@ -119,7 +119,7 @@ func (n *Node) roleInLog(name cluster.NodeID) string {
 		return "none"
 	}
 	install := n.state.Node(name).Install
-	for _, m := range n.replica.Status().Members {
+	for _, m := range n.roster {
 		if m.ID == install {
 			return m.Role.String()
 		}
@@ -137,22 +137,33 @@ func railsUp(rails []bus.RailHealth) int {
 	return up
 }
 
-// balancerHealth returns what a node says about its balancers: our own words, or
-// those of its newest heartbeat.
-func (n *Node) balancerHealth(node cluster.NodeID) []bus.BalancerHealth {
-	if node == n.cfg.Name {
-		return n.ownBalancers()
+// said is what nodes say about their balancers: our own words, and those of the
+// newest heartbeats of the others.
+type said map[cluster.NodeID][]bus.BalancerHealth
+
+func (n *Node) balancersSaid() said {
+	out := said{n.cfg.Name: n.ownBalancers()}
+	for name, p := range n.peers {
+		out[name] = p.beat.Balancers
 	}
-	return n.peers[node].beat.Balancers
+	return out
 }
 
-func (n *Node) balancerViews() []cluster.BalancerView {
+func (s said) about(node cluster.NodeID, balancer string) (bus.BalancerHealth, bool) {
+	for _, h := range s[node] {
+		if h.Name == balancer {
+			return h, true
+		}
+	}
+	return bus.BalancerHealth{}, false
+}
+
+func (n *Node) balancerViews(s said) []cluster.BalancerView {
 	var out []cluster.BalancerView
 	for _, b := range n.state.Spec.Balancers {
 		for _, node := range b.Nodes {
 			v := cluster.BalancerView{Name: b.Name, Node: node, Reason: "the node has said nothing about it yet"}
-			if i := slices.IndexFunc(n.balancerHealth(node), func(h bus.BalancerHealth) bool { return h.Name == b.Name }); i >= 0 {
-				h := n.balancerHealth(node)[i]
+			if h, ok := s.about(node, b.Name); ok {
 				v.InStep, v.Since, v.Reason, v.Drift, v.Epoch = h.InStep, h.SinceUnixMs, h.Error, h.Drift, h.Epoch
 			}
 			if why := n.unheard(node); why != "" {
@@ -179,9 +190,9 @@ func (n *Node) unheard(node cluster.NodeID) string {
 	return ""
 }
 
-func (n *Node) poolViews(now time.Time) []cluster.PoolView {
+func (n *Node) poolViews(now time.Time, s said) []cluster.PoolView {
 	ev := n.evidence(now)
-	servers := n.serverViews()
+	servers := s.servers()
 	var out []cluster.PoolView
 	for _, p := range n.state.Spec.Pools {
 		v := cluster.PoolView{Name: p.Name, Backend: p.BackendName(), Floor: p.Drain.Least()}
@@ -199,7 +210,7 @@ func (n *Node) poolViews(now time.Time) []cluster.PoolView {
 			v.Members = append(v.Members, cluster.MemberView{
 				Name: m.ID.Member, Node: m.Node, Address: m.Address, Port: m.Port, Service: st.Service,
 				Reason: st.Reason, Since: st.Since, Condition: cond.Condition, Admin: cond.Admin,
-				Servers: n.serversOf(servers, m),
+				Servers: n.serversOf(s, servers, m),
 			})
 		}
 		out = append(out, v)
@@ -213,16 +224,16 @@ type serverKey struct {
 	backend, nameOfIt string
 }
 
-// serverViews returns the servers that heartbeats tell about: those that are not
-// plainly ready.
-func (n *Node) serverViews() map[serverKey]cluster.ServerView {
+// servers returns the servers that are told about: those that are not plainly
+// ready.
+func (s said) servers() map[serverKey]cluster.ServerView {
 	out := map[serverKey]cluster.ServerView{}
-	for _, node := range append(slices.Collect(maps.Keys(n.peers)), n.cfg.Name) {
-		for _, b := range n.balancerHealth(node) {
-			for _, s := range b.Servers {
-				out[serverKey{node, b.Name, s.Backend, s.Server}] = cluster.ServerView{
-					Balancer: b.Name, Node: node, Admin: s.Admin, Phase: s.Phase, Reason: s.Reason,
-					Weight: s.Weight, Sessions: s.Sessions,
+	for node, balancers := range s {
+		for _, b := range balancers {
+			for _, h := range b.Servers {
+				out[serverKey{node, b.Name, h.Backend, h.Server}] = cluster.ServerView{
+					Balancer: b.Name, Node: node, Admin: h.Admin, Phase: h.Phase, Reason: h.Reason,
+					Weight: h.Weight, Sessions: h.Sessions,
 				}
 			}
 		}
@@ -231,8 +242,9 @@ func (n *Node) serverViews() map[serverKey]cluster.ServerView {
 }
 
 // serversOf returns the member on each balancer that carries it. A server that
-// its node does not tell about is ready, if the node speaks for the balancer at all.
-func (n *Node) serversOf(told map[serverKey]cluster.ServerView, m cluster.Member) []cluster.ServerView {
+// its node does not tell about is ready, if the node speaks for the balancer at
+// all and can tell about every server that is not.
+func (n *Node) serversOf(s said, told map[serverKey]cluster.ServerView, m cluster.Member) []cluster.ServerView {
 	var out []cluster.ServerView
 	for _, b := range n.state.Spec.Balancers {
 		if !m.Pool.On(b.Name) {
@@ -242,7 +254,7 @@ func (n *Node) serversOf(told map[serverKey]cluster.ServerView, m cluster.Member
 			v, ok := told[serverKey{node, b.Name, m.Pool.BackendName(), m.ID.Member}]
 			if !ok {
 				v = cluster.ServerView{Balancer: b.Name, Node: node, Admin: "unknown", Phase: "unknown"}
-				if slices.ContainsFunc(n.balancerHealth(node), func(h bus.BalancerHealth) bool { return h.Name == b.Name && h.Epoch != "" }) {
+				if h, ok := s.about(node, b.Name); ok && h.Epoch != "" && len(h.Servers) < serversTold {
 					v.Admin, v.Phase = "ready", "ready"
 				}
 			}

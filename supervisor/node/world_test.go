@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/bus/membus"
 	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/memwal"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
@@ -34,6 +35,7 @@ var times = node.Times{
 type hands struct {
 	mu     sync.Mutex
 	duties []converge.Duty
+	until  time.Time // when authority runs out
 	report func(cluster.MemberID, health.Change)
 	told   map[string][]string // every service that a duty asked for, by member, repeats left out
 }
@@ -56,6 +58,12 @@ func (balancerHands) Run(ctx context.Context, report func(converge.Report)) erro
 	report(converge.Report{Name: "lb", InStep: true, Epoch: "one"})
 	<-ctx.Done()
 	return nil
+}
+
+func (h balancerHands) Until(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.until = t
 }
 
 func (h balancerHands) Do(duties []converge.Duty) {
@@ -122,10 +130,56 @@ type machine struct {
 	w    *world
 	name string
 	disk *memwal.Store
+	gate gate // of the disk
 	*hands
 	node *node.Node
 	stop context.CancelFunc
 	done chan error
+}
+
+// gate holds up what is written while it is shut, and refuses it once broken.
+type gate struct {
+	mu     sync.Mutex
+	shut   chan struct{}
+	broken error
+}
+
+func (g *gate) smash(reason error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.broken = reason
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = make(chan struct{})
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.shut)
+	g.shut = nil
+}
+
+// gatedDisk is a disk whose writes can be made to hang or to fail.
+type gatedDisk struct {
+	*memwal.Store
+	gate *gate
+}
+
+func (d gatedDisk) Append(a *consensus.Append) error {
+	d.gate.mu.Lock()
+	shut, broken := d.gate.shut, d.gate.broken
+	d.gate.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	if shut != nil {
+		<-shut
+	}
+	return d.Store.Append(a)
 }
 
 // inBubble runs a story about n machines in a bubble of its own.
@@ -169,7 +223,7 @@ func (m *machine) start() {
 	m.hands = &hands{told: map[string][]string{}}
 	m.node = node.New(node.Config{Name: cluster.NodeID(m.name), Cluster: "test", Version: "test", Times: times, Bootstrap: &m.w.spec},
 		node.Identity{Install: m.disk.Install(), Boot: boot},
-		node.Ports{Bus: port, Store: m.disk, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}},
+		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}},
 		zerolog.New(zerolog.NewTestWriter(m.w.t)).With().Str("node", m.name).Logger())
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.done = stop, make(chan error, 1)

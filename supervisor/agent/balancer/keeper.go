@@ -21,12 +21,18 @@ const (
 	// the driver's own time limit of 500 ms, a balancer that hangs is reported
 	// within a second.
 	lookEvery = 350 * time.Millisecond
+	// hintGap is the least time between a look and one that a hint asks for.
+	hintGap = 20 * time.Millisecond
 	// passLimit bounds one pass over a balancer, its several batches included.
 	passLimit = 5 * time.Second
 	// roundsMax bounds how often one pass plans anew from a read-back.
 	roundsMax = 6
 	// freshFor is how long a snapshot may be planned from without a new look.
 	freshFor = 2 * lookEvery
+	// persistRetry is after how long the state file is tried again.
+	persistRetry = 5 * time.Second
+	// closeLimit bounds the wait for the last command of a balancer that is let go.
+	closeLimit = time.Second
 	// backoffMin and backoffMax bound the wait after a failed pass.
 	backoffMin = 50 * time.Millisecond
 	backoffMax = time.Second
@@ -34,23 +40,31 @@ const (
 	reportEvery = time.Second
 )
 
+// asleep is why nothing is done when the moment has passed until which the node
+// had authority: the process slept, or its loop is stuck.
+const asleep = "this node does not know at present that a majority stands behind it"
+
 // keeper keeps one balancer in step.
 type keeper struct {
 	spec   cluster.BalancerSpec
 	report func(converge.Report)
 	log    zerolog.Logger
+	until  func() time.Time   // from when on nothing may be changed
 	duty   chan converge.Duty // holds the newest one
 
 	// What follows belongs to run.
 	driver   lbsync.Driver
 	machine  *lbsync.Machine
 	current  converge.Duty
-	have     bool // current was given
+	have     bool   // current was given
+	idle     string // why the last pass changed nothing; empty = it did what was to be done
 	snap     lbsync.Snapshot
 	snapAt   time.Time // zero = the snapshot must not be planned from
 	tested   lbsync.Epoch
 	kept     []lbsync.Kept
 	keptOnce bool
+	unkept   string    // why the state file is not what it should be
+	keepNext time.Time // when it is tried again
 	backoff  time.Duration
 	last     converge.Report
 	lastAt   time.Time
@@ -59,10 +73,10 @@ type keeper struct {
 	notices  []cluster.Event
 }
 
-func newKeeper(spec cluster.BalancerSpec, report func(converge.Report), log zerolog.Logger) *keeper {
+func (s *Set) newKeeper(spec cluster.BalancerSpec, report func(converge.Report)) *keeper {
 	return &keeper{
 		spec: spec, report: report, duty: make(chan converge.Duty, 1), machine: lbsync.NewMachine(),
-		log: log.With().Str("balancer", spec.Name).Logger(), phases: map[lbsync.Key]lbsync.ServerPhase{},
+		until: s.until, log: s.log.With().Str("balancer", spec.Name).Logger(), phases: map[lbsync.Key]lbsync.ServerPhase{},
 	}
 }
 
@@ -76,14 +90,11 @@ func (k *keeper) do(d converge.Duty) {
 }
 
 func (k *keeper) run(ctx context.Context, open Open) {
-	driver, err := open(k.spec)
-	if err != nil {
-		k.tell(time.Now(), lbsync.Plan{}, fmt.Errorf("it cannot be driven: %w", err))
-		<-ctx.Done()
+	if !k.open(ctx, open) {
 		return
 	}
-	k.driver = driver
-	hints := driver.Watch(ctx)
+	defer k.close(ctx)
+	hints := k.driver.Watch(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -98,11 +109,48 @@ func (k *keeper) run(ctx context.Context, open Open) {
 			if !ok {
 				hints = nil
 			}
+			if rest := hintGap - time.Since(k.snapAt); rest > 0 {
+				timer.Reset(rest) // whoever logs its traffic there must not have us look all the time
+				continue
+			}
 		case <-timer.C:
 		}
 		if k.have {
 			timer.Reset(k.pass(ctx, look))
 		}
+	}
+}
+
+// open makes the driver, however often that takes. It tells whether it did.
+func (k *keeper) open(ctx context.Context, open Open) bool {
+	for {
+		driver, err := open(k.spec)
+		if err == nil {
+			k.driver = driver
+			return true
+		}
+		k.tell(time.Now(), lbsync.Plan{}, fmt.Errorf("it cannot be driven: %w", err))
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(backoffMax):
+		}
+	}
+}
+
+// close waits for a command that is still unanswered: whoever drives the
+// balancer next must not be overtaken by it.
+func (k *keeper) close(ctx context.Context) {
+	c, ok := k.driver.(interface {
+		Close(ctx context.Context) error
+	})
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if err := c.Close(ctx); err != nil {
+		k.log.Warn().Err(err).Msg("its last command may still take effect")
 	}
 }
 
@@ -129,30 +177,33 @@ func (k *keeper) pass(ctx context.Context, look bool) time.Duration {
 	return wait
 }
 
-// converge looks, plans, acts and reads back until nothing is left to do.
+// converge looks, plans, acts and reads back until nothing is left to do. In
+// each round it goes by the newest duty, and by whether the node may act at all:
+// acting can take long, and the process may have slept.
 func (k *keeper) converge(ctx context.Context, look bool) (lbsync.Plan, error) {
-	if err := k.observe(ctx, look); err != nil {
-		return lbsync.Plan{}, err
-	}
-	wants := wants(k.current)
-	if k.current.Frozen != "" {
-		return k.frozenPlan(wants), nil
-	}
+	plan := lbsync.Plan{}
 	for range roundsMax {
-		plan := k.machine.Step(time.Now(), wants, k.current.Floors, k.snap)
-		k.drift += uint64(max(plan.Drift, 0))
-		if plan.Drift > 0 {
-			k.note("balancer.drift", k.spec.Name, fmt.Sprintf("%d servers were changed by somebody else; set back", plan.Drift))
+		select {
+		case k.current = <-k.duty:
+		default:
 		}
+		if err := k.observe(ctx, look); err != nil {
+			return plan, err
+		}
+		look = false
+		wants := wants(k.current)
+		if k.idle = k.forbidden(); k.idle != "" {
+			return k.frozenPlan(wants), nil
+		}
+		plan = k.machine.Step(time.Now(), wants, k.current.Floors, k.snap)
+		k.countDrift(plan.Drift)
 		if len(plan.Ops) == 0 {
 			k.persist(ctx)
 			return plan, nil
 		}
 		snap, failed, err := k.driver.Apply(ctx, k.snap.Epoch, plan.Ops)
 		if errors.Is(err, lbsync.ErrEpoch) {
-			if err := k.observe(ctx, true); err != nil {
-				return plan, err
-			}
+			look = true
 			continue
 		}
 		if err != nil {
@@ -160,10 +211,32 @@ func (k *keeper) converge(ctx context.Context, look bool) (lbsync.Plan, error) {
 		}
 		k.merge(snap)
 		if len(failed) > 0 {
-			return plan, errors.New(failed[0].String())
+			return plan, refused(failed)
 		}
 	}
 	return lbsync.Plan{}, fmt.Errorf("it does not settle: %d rounds of changes were read back and still more are wanted", roundsMax)
+}
+
+// forbidden tells why nothing may be changed now.
+func (k *keeper) forbidden() string {
+	if k.current.Frozen == "" && !time.Now().Before(k.until()) {
+		return asleep
+	}
+	return k.current.Frozen
+}
+
+func (k *keeper) countDrift(n int) {
+	if n > 0 {
+		k.drift += uint64(n)
+		k.note("balancer.drift", k.spec.Name, fmt.Sprintf("%d servers were changed by somebody else; set back", n))
+	}
+}
+
+func refused(failed []lbsync.OpErr) error {
+	if len(failed) == 1 {
+		return errors.New(failed[0].String())
+	}
+	return fmt.Errorf("%s, and %d more", failed[0].String(), len(failed)-1)
 }
 
 // frozenPlan tells how things stand without wanting anything.
@@ -190,7 +263,7 @@ func (k *keeper) observe(ctx context.Context, look bool) error {
 	}
 	k.snap, k.snapAt = snap, time.Now()
 	if !k.tested.Equal(snap.Epoch) || k.tested.IsZero() {
-		if err := k.driver.SelfTest(ctx, keys(k.current)); err != nil {
+		if err := k.driver.SelfTest(ctx, k.keys()); err != nil {
 			return err
 		}
 		k.tested = snap.Epoch
@@ -235,11 +308,20 @@ func (k *keeper) persist(ctx context.Context) {
 	}
 	keep := lbsync.Keep(k.snap)
 	if k.keptOnce && reflect.DeepEqual(keep, k.kept) {
+		k.unkept = ""
+		return
+	}
+	now := time.Now()
+	if k.unkept != "" && now.Before(k.keepNext) {
 		return
 	}
 	if err := k.driver.Persist(ctx, keep); err != nil {
-		k.log.Warn().Err(err).Msg("the state file cannot be written; a restart of the balancer would lose drains for a moment")
+		if k.unkept == "" {
+			k.note("balancer.state-file", k.spec.Name, err.Error())
+		}
+		k.unkept = fmt.Sprintf("the state file cannot be written, so a restart of the balancer would lose drains for a moment: %v", err)
+		k.keepNext = now.Add(persistRetry)
 		return
 	}
-	k.kept, k.keptOnce = keep, true
+	k.kept, k.keptOnce, k.unkept = keep, true, ""
 }

@@ -44,12 +44,22 @@ func service(s cluster.Service) lbsync.Service {
 
 func backends(d converge.Duty) []string { return slices.Sorted(maps.Keys(d.Floors)) }
 
-func keys(d converge.Duty) []lbsync.Key {
-	var out []lbsync.Key
-	for _, s := range d.Servers {
-		out = append(out, lbsync.Key{Backend: s.Backend, Server: s.Name})
+// keys names the servers that the self-test is about: those that are wanted and
+// there. What is missing is told as such, server by server, and must not keep the
+// others from being looked after; a balancer that has none of them is another one.
+func (k *keeper) keys() []lbsync.Key {
+	var all, there []lbsync.Key
+	for _, s := range k.current.Servers {
+		key := lbsync.Key{Backend: s.Backend, Server: s.Name}
+		all = append(all, key)
+		if _, ok := k.snap.Servers[key]; ok {
+			there = append(there, key)
+		}
 	}
-	return out
+	if len(there) == 0 {
+		return all
+	}
+	return there
 }
 
 func (k *keeper) note(kind, subject, reason string) {
@@ -62,10 +72,12 @@ func (k *keeper) tell(now time.Time, plan lbsync.Plan, err error) {
 	switch {
 	case err != nil:
 		r.Reason = err.Error()
-	case k.current.Frozen != "":
-		r.Reason = k.current.Frozen
+	case k.idle != "":
+		r.Reason = k.idle
 	case !plan.InStep:
 		r.Reason = missing(plan)
+	case k.unkept != "":
+		r.Reason = k.unkept
 	case len(plan.Held) > 0:
 		r.Reason = plan.Held[0].Key.String() + ": " + plan.Held[0].Reason
 	}
@@ -147,7 +159,7 @@ func (k *keeper) servers(plan lbsync.Plan) ([]converge.ServerReport, int) {
 		phases[p.Key] = p
 		k.notePhase(s, k.phases[p.Key], p)
 	}
-	if k.current.Frozen == "" {
+	if k.idle == "" {
 		k.phases = phases
 	}
 	return out, pending
@@ -156,7 +168,7 @@ func (k *keeper) servers(plan lbsync.Plan) ([]converge.ServerReport, int) {
 // notePhase tells that a server went from one phase to another. What was found
 // in service at the first look is no news.
 func (k *keeper) notePhase(s converge.ServerReport, old, now lbsync.ServerPhase) {
-	if old.Phase == now.Phase || k.current.Frozen != "" {
+	if old.Phase == now.Phase || k.idle != "" {
 		return
 	}
 	first := old.Phase == 0

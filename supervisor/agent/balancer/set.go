@@ -6,6 +6,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -24,6 +25,7 @@ type Set struct {
 
 	mu     sync.Mutex
 	duties []converge.Duty
+	end    time.Time     // from when on nothing may be changed
 	news   chan struct{} // holds one: the duties changed
 }
 
@@ -43,6 +45,20 @@ func (s *Set) Do(duties []converge.Duty) {
 	}
 }
 
+// Until replaces the moment from which on nothing may be changed, whatever the
+// duties say. Before the first call that is always.
+func (s *Set) Until(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = t
+}
+
+func (s *Set) until() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end
+}
+
 func (s *Set) latest() []converge.Duty {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +68,19 @@ func (s *Set) latest() []converge.Duty {
 // running is a keeper with the means to end it.
 type running struct {
 	*keeper
-	stop context.CancelFunc
+	stop  context.CancelFunc
+	done  chan struct{} // closed when it has ended
+	letGo bool          // it was told to end
+}
+
+// ended tells whether the keeper has ended.
+func (r running) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Run works until ctx ends, and reports how each balancer stands. When a
@@ -71,23 +99,40 @@ func (s *Set) Run(ctx context.Context, report func(converge.Report)) error {
 		for _, d := range s.latest() {
 			named[d.Balancer.Name] = true
 			k, ok := keepers[d.Balancer.Name]
-			if ok && !reflect.DeepEqual(k.spec, d.Balancer) {
-				k.stop()
-				ok = false
-			}
-			if !ok {
-				kctx, stop := context.WithCancel(ctx)
-				k = running{newKeeper(d.Balancer, report, s.log), stop}
+			if !ok || k.letGo || !reflect.DeepEqual(k.spec, d.Balancer) {
+				k = s.start(ctx, &wg, k, s.newKeeper(d.Balancer, report))
 				keepers[d.Balancer.Name] = k
-				wg.Go(func() { k.run(kctx, s.open) })
 			}
 			k.do(d)
 		}
 		for name, k := range keepers {
-			if !named[name] {
-				k.stop()
+			switch {
+			case named[name]:
+			case k.ended():
 				delete(keepers, name)
+			default:
+				k.stop()
+				k.letGo = true
+				keepers[name] = k
 			}
 		}
 	}
+}
+
+// start begins a keeper as soon as the one that it replaces, if any, has ended:
+// two must never work on one balancer.
+func (s *Set) start(ctx context.Context, wg *sync.WaitGroup, former running, k *keeper) running {
+	ctx, stop := context.WithCancel(ctx)
+	r := running{keeper: k, stop: stop, done: make(chan struct{})}
+	if former.keeper != nil {
+		former.stop()
+	}
+	wg.Go(func() {
+		defer close(r.done)
+		if former.keeper != nil {
+			<-former.done
+		}
+		k.run(ctx, s.open)
+	})
+	return r
 }

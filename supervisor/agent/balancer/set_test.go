@@ -33,6 +33,13 @@ type model struct {
 	applied []string
 	kept    []lbsync.Kept
 	hints   chan struct{}
+
+	slow     time.Duration // how long Apply takes
+	unkept   error         // what Persist answers
+	persists int
+	looks    int
+	drivers  int // keepers that hold the model now
+	most     int // most of them at once
 }
 
 func newModel(names ...string) *model {
@@ -47,11 +54,35 @@ func (m *model) Caps() lbsync.Caps {
 	return lbsync.Caps{Drain: true, Kill: true, Weight: true, Sessions: true, Events: true, Persist: true}
 }
 
-func (m *model) SelfTest(context.Context, []lbsync.Key) error { return nil }
+// SelfTest refuses servers that are not there, as the driver of HAProxy does.
+func (m *model) SelfTest(_ context.Context, keys []lbsync.Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range keys {
+		if _, ok := m.servers[k]; !ok {
+			return errors.New("there is no server " + k.String())
+		}
+	}
+	return nil
+}
+
+func (m *model) Close(context.Context) error {
+	m.with(func(m *model) { m.drivers-- })
+	return nil
+}
+
+func (m *model) open(cluster.BalancerSpec) (lbsync.Driver, error) {
+	m.with(func(m *model) {
+		m.drivers++
+		m.most = max(m.most, m.drivers)
+	})
+	return m, nil
+}
 
 func (m *model) Observe(ctx context.Context, _ []string) (lbsync.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.looks++
 	if m.hung {
 		m.mu.Unlock()
 		wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
@@ -65,6 +96,11 @@ func (m *model) Observe(ctx context.Context, _ []string) (lbsync.Snapshot, error
 
 func (m *model) Apply(ctx context.Context, at lbsync.Epoch, ops []lbsync.Op) (lbsync.Snapshot, []lbsync.OpErr, error) {
 	m.mu.Lock()
+	if slow := m.slow; slow > 0 {
+		m.mu.Unlock()
+		time.Sleep(slow)
+		m.mu.Lock()
+	}
 	if !at.Equal(m.epoch) {
 		m.mu.Unlock()
 		return lbsync.Snapshot{}, nil, lbsync.ErrEpoch
@@ -99,8 +135,11 @@ func (m *model) Apply(ctx context.Context, at lbsync.Epoch, ops []lbsync.Op) (lb
 func (m *model) Persist(_ context.Context, keep []lbsync.Kept) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.kept = keep
-	return nil
+	m.persists++
+	if m.unkept == nil {
+		m.kept = keep
+	}
+	return m.unkept
 }
 
 func (m *model) Watch(context.Context) <-chan struct{} { return m.hints }
@@ -115,13 +154,20 @@ func (m *model) restart() {
 	}
 }
 
-func (m *model) set(name string, a lbsync.Admin) {
+// maint is somebody else's doing.
+func (m *model) maint(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := lbsync.Key{Backend: "web", Server: name}
 	h := m.servers[k]
-	h.Admin = a
+	h.Admin = lbsync.Maint
 	m.servers[k] = h
+}
+
+// count reads one of the numbers of the model.
+func (m *model) count(of func(m *model) int) (n int) {
+	m.with(func(m *model) { n = of(m) })
+	return n
 }
 
 func (m *model) admin(name string) lbsync.Admin {
@@ -181,7 +227,8 @@ func duty(services ...cluster.Service) converge.Duty {
 func inBubble(t *testing.T, story func(t *testing.T, m *model, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel("a", "b", "c")
-		b := &bench{Set: balancer.NewSet(func(cluster.BalancerSpec) (lbsync.Driver, error) { return m, nil }, zerolog.Nop())}
+		b := &bench{Set: balancer.NewSet(m.open, zerolog.Nop())}
+		b.Until(time.Now().Add(time.Hour))
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- b.Run(ctx, b.report) }()
@@ -219,7 +266,7 @@ func TestFrozenDutyChangesNothing(t *testing.T) {
 		d := duty(cluster.Out, cluster.Out, cluster.Drain)
 		d.Frozen = "no quorum"
 		b.Do([]converge.Duty{d})
-		m.set("c", lbsync.Maint)
+		m.maint("c")
 		time.Sleep(5 * time.Second)
 		if len(m.applied) > 0 {
 			t.Errorf("a frozen duty was acted upon: %v", m.applied)
@@ -282,7 +329,7 @@ func TestDriftIsSetBackAndCounted(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *model, b *bench) {
 		b.Do([]converge.Duty{duty(cluster.Serve, cluster.Serve, cluster.Serve)})
 		time.Sleep(time.Second)
-		m.set("a", lbsync.Maint)
+		m.maint("a")
 		m.hints <- struct{}{}
 		time.Sleep(time.Second)
 		if r := b.state(); m.admin("a") != lbsync.Ready || r.Drift != 1 || !b.noticed("balancer.drift") {
@@ -311,7 +358,7 @@ func TestBalancerThatIsGoneIsLetGo(t *testing.T) {
 		time.Sleep(time.Second)
 		b.Do(nil)
 		time.Sleep(time.Second)
-		m.set("a", lbsync.Maint)
+		m.maint("a")
 		time.Sleep(5 * time.Second)
 		if m.admin("a") != lbsync.Maint {
 			t.Error("a balancer that the cluster file no longer names was touched")
