@@ -13,6 +13,24 @@ import (
 // NodeID is the name of a node, unique in its cluster.
 type NodeID string
 
+// Names returns the names as plain words.
+func Names(ids []NodeID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}
+
+// NodeIDs returns plain words as names of nodes.
+func NodeIDs(names []string) []NodeID {
+	out := make([]NodeID, len(names))
+	for i, name := range names {
+		out[i] = NodeID(name)
+	}
+	return out
+}
+
 // Duration is a span of time that reads and prints as "1.5s" or "10m".
 type Duration time.Duration
 

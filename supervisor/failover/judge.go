@@ -89,7 +89,7 @@ func agree(id cluster.MemberID, c cluster.Condition, electorate []string, said [
 	}
 	first := said[slices.Index(electorate, res.Yes[0])]
 	return cluster.Judge{
-		Member: id, Condition: c, By: nodeIDs(res.Yes),
+		Member: id, Condition: c, By: cluster.NodeIDs(res.Yes),
 		Reason: fmt.Sprintf("%s (%d of %d balancer nodes say %s: %s)", first.Reason, len(res.Yes), len(electorate), c, strings.Join(res.Yes, ", ")),
 	}, true
 }

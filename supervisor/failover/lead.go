@@ -87,7 +87,7 @@ func (m *Machine) leadNode(now time.Time, id cluster.NodeID) []Action {
 	}
 	if r := m.tally(now, id, n); r.Status == quorum.Won {
 		return m.propose(wish{verb: "condemn", node: id, number: n.Epoch}, p, cluster.Condemn{
-			Node: id, Epoch: n.Epoch, Votes: nodeIDs(r.Yes),
+			Node: id, Epoch: n.Epoch, Votes: cluster.NodeIDs(r.Yes),
 			Reason: fmt.Sprintf("not heard by %s (%d of %d voters, %d needed)", strings.Join(r.Yes, ", "), len(r.Yes), len(m.voters), r.Need),
 		})
 	}

@@ -124,7 +124,7 @@ func (m *Machine) committed(now time.Time, s cluster.State) []Action {
 
 // index works out what rests on the cluster file alone.
 func (m *Machine) index(spec cluster.Spec) {
-	m.voters = names(spec.Voters())
+	m.voters = cluster.Names(spec.Voters())
 	m.members = spec.Members()
 	m.electors = make([][]cluster.NodeID, len(m.members))
 	m.speaks = map[cluster.NodeID][]int{}
@@ -159,20 +159,4 @@ func (m *Machine) learn(now time.Time) {
 	maps.DeleteFunc(m.lives, func(id cluster.NodeID, _ learned) bool { return gone(id) })
 	maps.DeleteFunc(m.verdicts, func(id cluster.NodeID, _ health.Verdict) bool { return gone(id) })
 	maps.DeleteFunc(m.votes, func(id cluster.NodeID, _ map[cluster.NodeID]castVote) bool { return gone(id) })
-}
-
-func names(ids []cluster.NodeID) []string {
-	var out []string
-	for _, id := range ids {
-		out = append(out, string(id))
-	}
-	return out
-}
-
-func nodeIDs(ss []string) []cluster.NodeID {
-	var out []cluster.NodeID
-	for _, s := range ss {
-		out = append(out, cluster.NodeID(s))
-	}
-	return out
 }

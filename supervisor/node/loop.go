@@ -125,7 +125,7 @@ func (n *Node) tick(now time.Time) {
 	for _, v := range n.detector.Tick(now) {
 		n.verdict(now, v)
 	}
-	n.step(now, failover.Tick{Heard: nodeIDs(n.detector.Heard(now, n.cfg.Times.FreshWithin))})
+	n.step(now, failover.Tick{Heard: cluster.NodeIDs(n.detector.Heard(now, n.cfg.Times.FreshWithin))})
 	if now.Sub(n.lastBeat) >= n.cfg.Times.Beat-n.cfg.Times.Tick/2 {
 		n.beat(now)
 	}
@@ -175,22 +175,6 @@ func (n *Node) probeMembers() {
 	}
 	maps.DeleteFunc(n.mine, func(id cluster.MemberID, _ memberHealth) bool { return !n.probing[id] })
 	n.prober.Watch(out)
-}
-
-func names(ids []cluster.NodeID) []string {
-	var out []string
-	for _, id := range ids {
-		out = append(out, string(id))
-	}
-	return out
-}
-
-func nodeIDs(ss []string) []cluster.NodeID {
-	var out []cluster.NodeID
-	for _, s := range ss {
-		out = append(out, cluster.NodeID(s))
-	}
-	return out
 }
 
 func orElse(s, other string) string {

@@ -236,7 +236,7 @@ func (n *Node) stateChanged() {
 
 // specChanged tells everybody in the process that the cluster file is another one.
 func (n *Node) specChanged() {
-	n.members, n.voters = n.state.Spec.Members(), names(n.state.Spec.Voters())
+	n.members, n.voters = n.state.Spec.Members(), cluster.Names(n.state.Spec.Voters())
 	n.probeMembers()
 	for name := range n.reports {
 		if !n.carries(name) {
