@@ -160,10 +160,4 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-func joinIDs(ids []NodeID) string {
-	var out []string
-	for _, id := range ids {
-		out = append(out, string(id))
-	}
-	return strings.Join(out, ", ")
-}
+func joinIDs(ids []NodeID) string { return strings.Join(Names(ids), ", ") }
