@@ -50,6 +50,7 @@ type Node struct {
 	clusterID     string
 	started       time.Time
 	detector      *health.Detector
+	lives         map[cluster.NodeID]uint64 // epoch of each node's life as last read in the log
 	watched       map[cluster.NodeID]bool
 	machine       *failover.Machine
 	book          *lease.Book
@@ -125,7 +126,7 @@ func New(cfg Config, id Identity, p Ports, log zerolog.Logger) *Node {
 		inbox: make(chan input, inboxSize), disk: make(chan job), ended: make(chan struct{}), hub: newHub(),
 		install: id.Install, boot: id.Boot, clusterID: p.Store.Cluster(),
 		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Tick}),
-		watched:  map[cluster.NodeID]bool{},
+		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
 			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry,
 		}),

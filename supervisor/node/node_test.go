@@ -293,3 +293,27 @@ func TestSubmitReachesTheLeaderFromAnywhere(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+func TestNewLifeIsNotBlamedForTheSilenceOfTheFormer(t *testing.T) {
+	inBubble(t, 3, func(w *world) {
+		w.form()
+		m := w.ms[1]
+		// The wiped node is back at about the moment at which its silence is noticed.
+		for ms := 190; ms < 310; ms += 3 {
+			before := len(w.ms[0].notices())
+			m.crash()
+			m.disk = memwal.New(m.disk.Install() + 500)
+			time.Sleep(time.Duration(ms) * time.Millisecond)
+			m.start()
+			w.eventually("it joins with a new disk", func() bool { return w.allAlive(w.ms...) })
+			admitted := false
+			for _, n := range w.ms[0].notices()[before:] {
+				// The former life may be condemned before the new one is admitted, never the new one.
+				if n == "node.condemned n2" && admitted {
+					w.t.Errorf("back after %d ms: %v", ms, w.ms[0].notices()[before:])
+				}
+				admitted = admitted || n == "node.admitted n2"
+			}
+		}
+	})
+}

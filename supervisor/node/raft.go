@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/failover"
@@ -231,7 +232,26 @@ func (n *Node) stateChanged() {
 		n.specRevision, n.specAt = n.state.Revision, now
 		n.specChanged()
 	}
+	n.newLives(now)
 	n.step(now, failover.Committed{State: n.state})
+}
+
+// newLives begins to listen anew to the nodes that were admitted in another life:
+// the silence so far was the former life's.
+func (n *Node) newLives(now time.Time) {
+	for _, s := range n.state.Spec.Nodes {
+		st := n.state.Node(s.Name)
+		former, known := n.lives[s.Name]
+		n.lives[s.Name] = st.Epoch
+		if !known || former == st.Epoch || st.Life != cluster.LifeAlive || !n.watched[s.Name] {
+			continue
+		}
+		n.detector.Forget(string(s.Name))
+		n.detector.Watch(now, string(s.Name))
+		n.verdict(now, health.Verdict{
+			Node: string(s.Name), Boot: st.Boot, State: health.Alive, At: now, Reason: "admitted in a new life: " + st.Reason,
+		})
+	}
 }
 
 // specChanged tells everybody in the process that the cluster file is another one.
@@ -244,6 +264,7 @@ func (n *Node) specChanged() {
 		}
 	}
 	maps.DeleteFunc(n.peers, func(id cluster.NodeID, _ peer) bool { return !n.concerns(id) })
+	maps.DeleteFunc(n.lives, func(id cluster.NodeID, _ uint64) bool { return !n.inFile(id) })
 	maps.DeleteFunc(n.seen, func(id cluster.NodeID, _ sighting) bool { return !n.inFile(id) })
 	for name := range n.watched {
 		if _, ok := n.state.Spec.Node(name); !ok {
