@@ -33,8 +33,10 @@ type memory struct {
 	drainSince time.Time
 	// rampSince is when the server came back into service, zero when its weight is not rising.
 	rampSince time.Time
-	proof     proof
-	seen      seen
+	// weighed is set while the weight is what we made it.
+	weighed bool
+	proof   proof
+	seen    seen
 }
 
 // proof says what a passed check of the balancer is worth. HAProxy shows a server that leaves maintenance as up before

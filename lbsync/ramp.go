@@ -12,8 +12,7 @@ const rampSteps = 10
 func (g goal) ramp(now time.Time) goal {
 	g.phase = PhaseReady
 	if g.want.Weight == 0 && g.want.SlowStart == 0 {
-		g.next.rampSince = time.Time{}
-		return g
+		return g.giveBack()
 	}
 	if g.have.Static {
 		g.next.rampSince = time.Time{}
@@ -27,7 +26,7 @@ func (g goal) ramp(now time.Time) goal {
 	if full == 0 {
 		full = g.have.InitWeight
 	}
-	g.weight = full
+	g.weight, g.next.weighed = full, true
 	step := g.want.SlowStart / rampSteps
 	elapsed := now.Sub(g.next.rampSince)
 	if g.next.rampSince.IsZero() || step <= 0 || elapsed >= g.want.SlowStart {
@@ -41,5 +40,15 @@ func (g goal) ramp(now time.Time) goal {
 	}
 	g.phase, g.wake = PhaseRamping, g.next.rampSince.Add(time.Duration(done)*step)
 	g.reason = "weight " + itoa(g.weight) + " of " + itoa(full) + ": " + g.want.reason()
+	return g
+}
+
+// giveBack ends our say in the weight. One that we set, be it in the middle of a slow start, goes back to the configured one
+// first: nobody else would raise it again.
+func (g goal) giveBack() goal {
+	g.next.rampSince = time.Time{}
+	if g.next.weighed = g.next.weighed && g.have.Weight != g.have.InitWeight && !g.have.Static; g.next.weighed {
+		g.weight = g.have.InitWeight
+	}
 	return g
 }

@@ -17,6 +17,10 @@ const (
 	// its "stats timeout" (10 s by default), which is no fault.
 	redialMin = 100 * time.Millisecond
 	redialMax = 5 * time.Second
+	// redialSoon is the wait instead for redialSoonFor after the end of a stream that worked: an HAProxy that is restarted
+	// without a state file begins with every server ready, so that each millisecond counts, and a dial costs some 50 µs.
+	redialSoon    = 5 * time.Millisecond
+	redialSoonFor = 2 * time.Second
 	// streamHeadMax bounds in bytes how far into the stream the process's own description is looked for.
 	streamHeadMax = 16 << 10
 )
@@ -54,6 +58,7 @@ func (d *Driver) Watch(ctx context.Context) <-chan struct{} {
 
 func (d *Driver) watch(ctx context.Context, hints chan<- struct{}) {
 	wait, said := redialMin, ""
+	var lost time.Time // when a stream that worked ended
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := d.follow(ctx, hints)
@@ -65,13 +70,18 @@ func (d *Driver) watch(ctx context.Context, hints chan<- struct{}) {
 			d.log.Warn().Err(err).Str("ring", d.opt.Ring).Msg("event stream ended; changes are found by polling until it is back")
 		}
 		if err == nil || time.Since(begun) > redialMax {
-			wait, said = redialMin, ""
+			wait, said, lost = redialMin, "", time.Now()
+		}
+		pause := wait
+		if time.Since(lost) < redialSoonFor {
+			pause = redialSoon
+		} else {
+			wait = min(2*wait, redialMax)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
-		wait = min(2*wait, redialMax)
 	}
 }
 

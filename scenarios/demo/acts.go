@@ -38,7 +38,7 @@ func playApplication(ctx context.Context, s *stage) (Result, error) {
 		return Result{}, err
 	}
 	at := time.Now() // before the kernel acts, here and below: no figure of ours gets better by that
-	if _, err := sc.victim.app.Kill(); err != nil {
+	if err := sc.victim.App.Strike(); err != nil {
 		return Result{}, err
 	}
 	sc.struck(ctx, at, moment{tone: bad, glyph: "✖", who: "web1", what: "the application is killed (SIGKILL)"})
@@ -52,7 +52,7 @@ func playApplication(ctx context.Context, s *stage) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := sc.victim.replaceApp(ctx); err != nil {
+	if err := sc.replaceApp(ctx); err != nil {
 		return Result{}, err
 	}
 	sc.tell(time.Now(), moment{glyph: "↻", who: "web1", what: "the application is started again"})
@@ -70,11 +70,11 @@ func playNode(ctx context.Context, s *stage) (Result, error) {
 		return Result{}, err
 	}
 	at := time.Now()
-	if _, err := s.world.Cut(sc.victim.node); err != nil {
+	if _, err := s.world.Cut(sc.victim.Node); err != nil {
 		return Result{}, err
 	}
 	sc.struck(ctx, at, moment{tone: bad, glyph: "✖", who: "web3", what: "every packet from and to it is dropped from now on"})
-	err = sc.detected(ctx, func(s sighting) bool { return s.from != sc.victim.name && sc.concerns(s) })
+	err = sc.detected(ctx, func(s sighting) bool { return s.from != sc.victim.Name && sc.concerns(s) })
 	if err == nil {
 		err = sc.keptOut(ctx)
 	}
@@ -84,7 +84,7 @@ func playNode(ctx context.Context, s *stage) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	healed, err := s.world.Heal(sc.victim.node)
+	healed, err := s.world.Heal(sc.victim.Node)
 	if err != nil {
 		return Result{}, err
 	}
@@ -111,7 +111,7 @@ func playDrain(ctx context.Context, s *stage) (Result, error) {
 		err = sc.keptOut(ctx)
 	}
 	if err == nil {
-		err = s.awaitPhase(ctx, sc.victim.name, map[string]bool{"drained": true, "out": true})
+		err = s.fleet.AwaitMember(ctx, sc.victim, "drained", "out")
 	}
 	if err == nil {
 		err = sc.deploy(ctx)
@@ -123,7 +123,7 @@ func playDrain(ctx context.Context, s *stage) (Result, error) {
 	if err := sc.setAdmin(ctx, cluster.AdminReady); err != nil {
 		return Result{}, err
 	}
-	if err := s.awaitPhase(ctx, sc.victim.name, map[string]bool{"ready": true}); err != nil {
+	if err := s.fleet.AwaitMember(ctx, sc.victim, "ready"); err != nil {
 		return Result{}, err
 	}
 	err = sc.restored(ctx)
@@ -134,28 +134,36 @@ func playDrain(ctx context.Context, s *stage) (Result, error) {
 // that of their own checks.
 func (sc *scene) deploy(ctx context.Context) error {
 	stopped := time.Now()
-	if _, err := sc.victim.app.Signal(syscall.SIGTERM); err != nil {
+	if err := sc.victim.App.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	sc.tell(stopped, moment{glyph: "↻", who: sc.victim.name, what: "the application is stopped for the new version"})
+	sc.tell(stopped, moment{glyph: "↻", who: sc.victim.Name, what: "the application is stopped for the new version"})
 	if err := sc.peerOut(ctx, stopped, "about 5 s"); err != nil {
 		return err
 	}
-	if err := sc.victim.replaceApp(ctx); err != nil {
+	if err := sc.replaceApp(ctx); err != nil {
 		return err
 	}
-	sc.tell(time.Now(), moment{glyph: "↻", who: sc.victim.name, what: "the new version is started"})
+	sc.tell(time.Now(), moment{glyph: "↻", who: sc.victim.Name, what: "the new version is started"})
 	return nil
+}
+
+// replaceApp starts another application as soon as the former one has ended, which was told to.
+func (sc *scene) replaceApp(ctx context.Context) error {
+	if _, err := sc.victim.App.Wait(ctx); err != nil {
+		return err
+	}
+	return sc.victim.App.Start(ctx)
 }
 
 // setAdmin asks a node for another administrative state of the victim, as the command line does.
 func (sc *scene) setAdmin(ctx context.Context, admin cluster.Admin) error {
-	outcome, err := sc.balancers()[0].api.SetAdmin(ctx, cluster.SetMember{Member: sc.victim.member(), Admin: admin, Reason: "demo: new version"})
+	outcome, err := sc.fleet.Balancers()[0].API.SetAdmin(ctx, cluster.SetMember{Member: sc.victim.Member(), Admin: admin, Reason: "demo: new version"})
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", admin, sc.victim.member(), err)
+		return fmt.Errorf("%s %s: %w", admin, sc.victim.Member(), err)
 	}
 	if outcome.Result == cluster.Rejected {
-		return fmt.Errorf("%s %s: refused: %s", admin, sc.victim.member(), outcome.Reason)
+		return fmt.Errorf("%s %s: refused: %s", admin, sc.victim.Member(), outcome.Reason)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (s *stage) perform(ctx context.Context) (bool, error) {
 	if err := s.start(ctx); err != nil {
 		return false, err
 	}
-	if err := s.awaitWell(ctx); err != nil {
+	if err := s.fleet.AwaitWell(ctx); err != nil {
 		return false, err
 	}
 	if err := s.startLoad(); err != nil {

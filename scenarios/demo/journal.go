@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/supervisor/api"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
@@ -40,11 +41,11 @@ func newJournal() *journal {
 }
 
 // follow reads the stream of one node until ctx ends.
-func (j *journal) follow(ctx context.Context, m *machine) {
+func (j *journal) follow(ctx context.Context, m *fleet.Machine) {
 	for ctx.Err() == nil {
 		// Whatever ends the stream, the answer is the same: ask again, from where it ended.
-		_ = m.api.Events(ctx, api.EventsQuery{Since: j.last(m.name), Follow: true}, func(n cluster.Notice) error {
-			j.add(sighting{at: time.Now(), from: m.name, Notice: n})
+		_ = m.API.Events(ctx, api.EventsQuery{Since: j.last(m.Name), Follow: true}, func(n cluster.Notice) error {
+			j.add(sighting{at: time.Now(), from: m.Name, Notice: n})
 			return nil
 		})
 		select {

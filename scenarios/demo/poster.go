@@ -81,25 +81,25 @@ func roughly(d time.Duration) string {
 
 // farewell says how to talk to a cluster that is left up.
 func (s *stage) farewell() {
-	n, lb, victim := s.story, s.balancers()[0], s.machine("web3")
+	n, lb, victim := s.story, s.fleet.Balancers()[0], s.fleet.Machine("web3")
 	commands := [][2]string{
-		{"evenkeel --socket " + lb.path("api.sock") + " status", "what lb1 sees of the cluster"},
-		{"evenkeel --socket " + lb.path("api.sock") + " events --follow", "what happens"},
-		{"evenkeel --socket " + lb.path("api.sock") + " pool drain web/web1 --wait", "take web1 out; ready brings it back"},
-		{fmt.Sprintf("kill -9 %d", s.machine("web2").app.HostPID()), "the application of web2"},
+		{"evenkeel --socket " + lb.Socket() + " status", "what lb1 sees of the cluster"},
+		{"evenkeel --socket " + lb.Socket() + " events --follow", "what happens"},
+		{"evenkeel --socket " + lb.Socket() + " pool drain web/web1 --wait", "take web1 out; ready brings it back"},
+		{fmt.Sprintf("kill -9 %d", s.fleet.Machine("web2").App.HostPID()), "the application of web2"},
 	}
 	if s.loopback == "" {
 		var ports []string
 		for i := range 3 { // the service network and the rails
-			ports = append(ports, fmt.Sprintf("p%d-%d", victim.node.Index(), i))
+			ports = append(ports, fmt.Sprintf("p%d-%d", victim.Node.Index(), i))
 		}
 		element := fmt.Sprintf("ip netns exec %s-sw nft %%s element bridge lab cut '{ %s }'", s.opts.Name, strings.Join(ports, ", "))
 		commands = append(commands,
-			[2]string{fmt.Sprintf("ip netns exec %s curl -s http://%s:%d/", s.client.Netns(), lb.node.IP(0), keptPort), "a request of the client"},
+			[2]string{fmt.Sprintf("ip netns exec %s curl -s %s", s.client.Netns(), lb.Kept().URL()), "a request of the client"},
 			[2]string{fmt.Sprintf(element, "add"), "cut web3 off the network"},
 			[2]string{fmt.Sprintf(element, "delete"), "and let it back"})
 	} else {
-		commands = append(commands, [2]string{fmt.Sprintf("curl -s http://%s:%d/", lb.node.IP(0), keptPort), "a request"})
+		commands = append(commands, [2]string{"curl -s " + lb.Kept().URL(), "a request"})
 	}
 	n.line("")
 	n.line(n.paint(title, "  The cluster stays up until Ctrl-C. In another terminal:"))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
 )
 
@@ -17,7 +18,7 @@ import (
 type scene struct {
 	*stage
 	act    string
-	victim *machine
+	victim *fleet.Machine
 	armed  time.Time // when all watches ran: what is due from here on counts
 	mark   int       // of the journal, before the fault
 	fault  time.Time // when the kernel acted, or when the drain was asked for
@@ -31,10 +32,10 @@ type scene struct {
 // open waits until all is well and starts the stop-watches. The scene must be closed.
 func (s *stage) open(ctx context.Context, act string, victim string) (*scene, error) {
 	s.story.progress("  waiting until all is well …")
-	if err := s.awaitWell(ctx); err != nil {
+	if err := s.fleet.AwaitWell(ctx); err != nil {
 		return nil, err
 	}
-	sc := &scene{stage: s, act: act, victim: s.machine(victim), result: Result{Act: act}, lines: &lines{story: s.story}, stop: func() {}}
+	sc := &scene{stage: s, act: act, victim: s.fleet.Machine(victim), result: Result{Act: act}, lines: &lines{story: s.story}, stop: func() {}}
 	for _, k := range s.kinds() {
 		for _, w := range s.watches[k] {
 			if err := w.Arm(ctx); err != nil {
@@ -70,7 +71,7 @@ func (sc *scene) struck(ctx context.Context, at time.Time, m moment) {
 	sc.story.happened(m)
 	ctx, sc.stop = context.WithCancel(ctx)
 	sc.telling.Go(func() {
-		words := newWords(sc.act, sc.victim.name)
+		words := newWords(sc.act, sc.victim.Name)
 		ticker := time.NewTicker(sortWithin / 2)
 		defer ticker.Stop()
 		for mark := sc.mark; ; {
@@ -100,7 +101,7 @@ func (sc *scene) tell(at time.Time, m moment) {
 
 // concerns says whether an event is about the act's victim.
 func (sc *scene) concerns(s sighting) bool {
-	return s.Subject == sc.victim.name || strings.HasSuffix(s.Subject, sc.victim.member().String())
+	return s.Subject == sc.victim.Name || strings.HasSuffix(s.Subject, sc.victim.Member().String())
 }
 
 // detected waits for the first event that notices the fault.
@@ -124,9 +125,9 @@ func (sc *scene) out(ctx context.Context, k kind) (time.Time, error) {
 	defer cancel()
 	var last time.Time
 	for i, w := range sc.watches[k] {
-		change, err := w.Await(ctx, func(c haproxy.Change) bool { return c.Server.Name == sc.victim.name && c.Left() })
+		change, err := w.Await(ctx, func(c haproxy.Change) bool { return c.Server.Name == sc.victim.Name && c.Left() })
 		if errors.Is(err, context.DeadlineExceeded) {
-			return last, fmt.Errorf("the %s HAProxy of %s still sent requests to %s after %s", k, sc.balancers()[i].name, sc.victim.name, outWithin)
+			return last, fmt.Errorf("the %s HAProxy of %s still sent requests to %s after %s", k, sc.fleet.Balancers()[i].Name, sc.victim.Name, outWithin)
 		}
 		if err != nil {
 			return last, err
@@ -146,7 +147,7 @@ func (sc *scene) keptOut(ctx context.Context) error {
 	}
 	sc.disarm(kept)
 	sc.result.Kept.Out = at.Sub(sc.fault)
-	sc.tell(at, moment{tone: good, glyph: "✔", who: "kept", what: "both HAProxies show " + sc.victim.name + " out of rotation"})
+	sc.tell(at, moment{tone: good, glyph: "✔", who: "kept", what: "both HAProxies show " + sc.victim.Name + " out of rotation"})
 	return nil
 }
 
@@ -166,9 +167,9 @@ func (sc *scene) peerOut(ctx context.Context, since time.Time, takes string) err
 	}
 	sc.disarm(peer)
 	sc.result.Peer = &Cost{Out: at.Sub(since)}
-	what := "both HAProxies show " + sc.victim.name + " out of rotation"
+	what := "both HAProxies show " + sc.victim.Name + " out of rotation"
 	if !since.Equal(sc.fault) {
-		what = "both show " + sc.victim.name + " out of rotation" + fmt.Sprintf(", %.1f s after the stop", at.Sub(since).Seconds())
+		what = "both show " + sc.victim.Name + " out of rotation" + fmt.Sprintf(", %.1f s after the stop", at.Sub(since).Seconds())
 	}
 	sc.tell(at, moment{tone: warned, glyph: "✔", who: "peer", what: what})
 	return nil
@@ -176,12 +177,12 @@ func (sc *scene) peerOut(ctx context.Context, since time.Time, takes string) err
 
 // restored waits until all is well again, and counts what became of the requests of the act.
 func (sc *scene) restored(ctx context.Context) error {
-	if err := sc.while(ctx, "restoring, until all is well again", sc.awaitWell); err != nil {
+	if err := sc.while(ctx, "restoring, until all is well again", sc.fleet.AwaitWell); err != nil {
 		return err
 	}
 	end := time.Now()
 	sc.tell(end, moment{tone: good, glyph: "✔", who: "all", what: "is well again"})
-	err := await(ctx, endWithin, "requests in flight", func(context.Context) string {
+	err := fleet.Await(ctx, endWithin, "requests in flight", func(context.Context) string {
 		for k, client := range sc.loads {
 			if n := client.Window(sc.armed, end).Pending; n > 0 {
 				return fmt.Sprintf("%d through the %s HAProxies have not ended", n, k)

@@ -5,19 +5,22 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/load"
-	"github.com/evenkeel-ha/evenkeel/supervisor/api"
 )
 
-// self is the running binary, whatever became of its file.
-const self = "/proc/self/exe"
+// clusterName is the name of the demo's cluster.
+const clusterName = "demo"
+
+// clientName is the node from which the load comes. Evenkeel does not run there.
+const clientName = "client"
 
 // rate is the number of requests per second to each kind of balancer.
 const rate = 500
@@ -28,7 +31,7 @@ type stage struct {
 	version  string // of HAProxy
 	world    lab.World
 	loopback string // why there are no namespaces; empty if there are
-	machines []*machine
+	fleet    *fleet.Fleet
 	client   *lab.Node
 	story    *narrator
 	journal  *journal
@@ -40,6 +43,28 @@ type stage struct {
 	end   context.CancelFunc
 	// endLoad ends the requests; what is in flight still gets its answer.
 	endLoad context.CancelFunc
+}
+
+// kind tells the two HAProxies of a balancer node apart. It is the name of their files.
+type kind string
+
+const (
+	kept kind = "kept" // by Evenkeel
+	peer kind = "peer" // by nobody
+)
+
+// peerPort is where the HAProxies answer that Evenkeel does not touch.
+const peerPort = 8001
+
+// options say how an HAProxy is configured: as Evenkeel recommends, or as HAProxy comes, with its own checks and their
+// defaults (every 2 s, DOWN after 3 failures) and the time limits of Debian's haproxy.cfg.
+func (k kind) options() fleet.ProxyOptions {
+	if k == peer {
+		return fleet.ProxyOptions{Name: string(peer), Port: peerPort, Level: "user", Connect: 5 * time.Second, Server: "check"}
+	}
+	opts := fleet.Kept()
+	opts.Name = string(kept)
+	return opts
 }
 
 // kinds returns the kinds of balancers that there are.
@@ -64,10 +89,8 @@ func newStage(ctx context.Context, opts Options, story *narrator) (*stage, error
 		return s, err
 	}
 	var err error
-	if s.version, err = haproxyVersion(ctx, s.client); err != nil {
-		return s, err
-	}
-	return s, s.writeShared()
+	s.version, err = haproxyVersion(ctx, s.client)
+	return s, err
 }
 
 // openWorld makes a lab of namespaces where that is allowed, and one of loopback addresses elsewhere.
@@ -97,79 +120,43 @@ func (s *stage) openWorld(ctx context.Context) error {
 	return nil
 }
 
+// addMachines adds the cluster and the client to the world.
 func (s *stage) addMachines(ctx context.Context) error {
-	for _, name := range []string{"web1", "web2", "web3", "lb1", "lb2"} {
-		node, err := s.world.AddNode(ctx, name)
-		if err != nil {
-			return err
-		}
-		m := &machine{name: name, role: roleWeb, node: node, daemons: map[string]*lab.Proc{}}
-		if name[:2] == roleBalancer {
-			m.role = roleBalancer
-		}
-		m.api = api.Dial(m.path("api.sock"))
-		s.machines = append(s.machines, m)
+	opts := fleet.Options{Cluster: clusterName, Web: 3, Balancers: 2, Timing: s.opts.Timing}
+	for _, k := range s.kinds() {
+		opts.Proxies = append(opts.Proxies, k.options())
 	}
 	var err error
+	if s.fleet, err = fleet.New(ctx, s.world, opts); err != nil {
+		return err
+	}
 	s.client, err = s.world.AddNode(ctx, clientName)
 	return err
 }
 
 // start starts the applications, the HAProxies and the nodes, and whatever watches them.
 func (s *stage) start(ctx context.Context) error {
-	for _, m := range s.machines {
-		if err := s.startMachine(ctx, m); err != nil {
-			return err
-		}
+	if err := s.fleet.Start(ctx); err != nil {
+		return err
 	}
-	for _, m := range s.machines {
+	for _, m := range s.fleet.Machines() {
 		s.work.Go(func() { s.journal.follow(s.ended, m) })
-		for _, k := range s.kinds() {
-			if m.role == roleBalancer {
-				watch := haproxy.New(haproxy.Options{Socket: m.socket(k), Backend: poolName})
-				s.watches[k] = append(s.watches[k], watch)
-				s.work.Go(func() { _ = watch.Run(s.ended) }) // it has no other end than ours
-			}
+		for _, p := range m.Proxies {
+			k := kind(p.Options.Name)
+			watch := haproxy.New(haproxy.Options{Socket: p.Socket(), Backend: fleet.PoolName})
+			s.watches[k] = append(s.watches[k], watch)
+			s.work.Go(func() { _ = watch.Run(s.ended) }) // it has no other end than ours
 		}
 	}
 	return nil
-}
-
-func (s *stage) startMachine(ctx context.Context, m *machine) error {
-	if m.role == roleWeb {
-		if err := m.startApp(ctx); err != nil {
-			return err
-		}
-	} else {
-		for _, k := range s.kinds() {
-			config := s.keptConfig(m)
-			if k == peer {
-				config = s.peerConfig(m)
-			}
-			if err := m.startHAProxy(ctx, k, config); err != nil {
-				return err
-			}
-		}
-	}
-	if err := writeFiles(map[string]string{m.path("node.yaml"): s.nodeFile(m)}); err != nil {
-		return err
-	}
-	return m.startSupervisor(ctx)
 }
 
 // startLoad starts the clients, one for each kind of balancer.
 func (s *stage) startLoad() error {
 	sending, stop := context.WithCancel(s.ended)
 	s.endLoad = stop
-	ports := map[kind]int{kept: keptPort, peer: peerPort}
 	for _, k := range s.kinds() {
-		var targets []string
-		for _, m := range s.machines {
-			if m.role == roleBalancer {
-				targets = append(targets, fmt.Sprintf("http://%s:%d/", m.node.IP(0), ports[k]))
-			}
-		}
-		c, err := load.New(load.Options{Targets: targets, Rate: rate, Dial: s.client.Dialer(), NewConnections: true})
+		c, err := load.New(load.Options{Targets: s.fleet.Targets(string(k)), Rate: rate, Dial: s.client.Dialer(), NewConnections: true})
 		if err != nil {
 			return err
 		}
@@ -182,8 +169,8 @@ func (s *stage) startLoad() error {
 // close stops everything and removes all that was made. It may be called for a stage that was never finished.
 func (s *stage) close() error {
 	s.end()
-	for _, m := range s.machines {
-		m.api.Close()
+	if s.fleet != nil {
+		s.fleet.Close()
 	}
 	var err error
 	if s.world != nil {
@@ -192,16 +179,3 @@ func (s *stage) close() error {
 	s.work.Wait()
 	return err
 }
-
-// machine returns the machine of that name.
-func (s *stage) machine(name string) *machine {
-	for _, m := range s.machines {
-		if m.name == name {
-			return m
-		}
-	}
-	return nil
-}
-
-// balancers returns the machines that balance.
-func (s *stage) balancers() []*machine { return s.machines[3:] }

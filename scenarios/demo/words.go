@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
@@ -37,13 +38,13 @@ func (w *words) of(s sighting) (moment, bool) {
 // line returns the moment of a sighting, or none, and what makes it the same as another one.
 func (w *words) line(s sighting) (moment, string) {
 	switch {
-	case s.Kind == "balancer.server" && strings.HasSuffix(s.Subject, ":"+poolName+"/"+w.victim):
+	case s.Kind == "balancer.server" && strings.HasSuffix(s.Subject, ":"+fleet.PoolName+"/"+w.victim):
 		return w.server(s)
-	case s.Kind == cluster.EventMemberHealth && s.Subject == poolName+"/"+w.victim && w.act == ActApplication:
+	case s.Kind == cluster.EventMemberHealth && s.Subject == fleet.PoolName+"/"+w.victim && w.act == ActApplication:
 		return moment{glyph: "·", who: "cluster", what: fmt.Sprintf("agrees that %s is %s", w.victim, s.To)}, s.Kind + s.To
-	case s.Kind == cluster.EventMemberAdmin && s.Subject == poolName+"/"+w.victim:
+	case s.Kind == cluster.EventMemberAdmin && s.Subject == fleet.PoolName+"/"+w.victim:
 		return moment{glyph: "·", who: "cluster", what: fmt.Sprintf("has decided: %s %s", s.To, w.victim)}, s.Kind + s.To
-	case s.Kind == "member.probe" && s.Subject == poolName+"/"+w.victim && w.act == ActApplication:
+	case s.Kind == "member.probe" && s.Subject == fleet.PoolName+"/"+w.victim && w.act == ActApplication:
 		return w.probe(s)
 	case s.Subject == w.victim && w.act == ActNode:
 		return w.node(s)
