@@ -134,6 +134,10 @@ func (s *stage) addMachines(ctx context.Context) error {
 	return err
 }
 
+// lookEvery is how often the HAProxies of each kind are asked during an act. What a look costs would slow down what is
+// measured, so those that take seconds are asked less often; their figures err upwards by no more than this.
+var lookEvery = map[kind]time.Duration{kept: time.Millisecond, peer: 10 * time.Millisecond} //nolint:gochecknoglobals // a table
+
 // start starts the applications, the HAProxies and the nodes, and whatever watches them.
 func (s *stage) start(ctx context.Context) error {
 	if err := s.fleet.Start(ctx); err != nil {
@@ -143,7 +147,7 @@ func (s *stage) start(ctx context.Context) error {
 		s.work.Go(func() { s.journal.follow(s.ended, m) })
 		for _, p := range m.Proxies {
 			k := kind(p.Options.Name)
-			watch := haproxy.New(haproxy.Options{Socket: p.Socket(), Backend: fleet.PoolName})
+			watch := haproxy.New(haproxy.Options{Socket: p.Socket(), Backend: fleet.PoolName, Interval: lookEvery[k]})
 			s.watches[k] = append(s.watches[k], watch)
 			s.work.Go(func() { _ = watch.Run(s.ended) }) // it has no other end than ours
 		}

@@ -94,11 +94,12 @@ func (f *Fleet) nodeFile(m *Machine) string {
 	return b.String()
 }
 
-// proxyFile is the configuration of an HAProxy. A worker that was replaced leaves soon, whatever its clients do.
+// proxyFile is the configuration of an HAProxy. A worker that was replaced leaves soon, whatever its clients do; one thread
+// each is enough, for all of them share this machine.
 func (f *Fleet) proxyFile(p *Proxy) string {
 	o := p.Options
 	var b strings.Builder
-	fmt.Fprintf(&b, "global\n  stats socket %s mode 600 level %s\n  maxconn 4000\n  hard-stop-after 5s\n", p.Socket(), o.Level)
+	fmt.Fprintf(&b, "global\n  stats socket %s mode 600 level %s\n  maxconn 4000\n  nbthread 1\n  hard-stop-after 5s\n", p.Socket(), o.Level)
 	if o.StateFile {
 		fmt.Fprintf(&b, "  server-state-file %s\n", p.StateFile())
 	}
