@@ -28,11 +28,15 @@ func (m *Machine) sweep(now time.Time) []Action {
 	return out
 }
 
-// leadMembers looks at the members at the given places.
+// leadMembers looks at the agentless members at the given places: they wait for
+// the log. What a node says of its own members is acted upon without it, so the
+// record can wait for the sweep and leave the disks alone meanwhile.
 func (m *Machine) leadMembers(now time.Time, places []int) []Action {
 	var out []Action
 	for _, i := range places {
-		out = append(out, m.leadMember(now, i)...)
+		if m.members[i].Agentless() {
+			out = append(out, m.leadMember(now, i)...)
+		}
 	}
 	return out
 }

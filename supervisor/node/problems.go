@@ -4,6 +4,7 @@ package node
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
@@ -22,7 +23,7 @@ func (n *Node) judge(now time.Time, v cluster.View) (cluster.Verdict, []string) 
 		return cluster.WaitingVerdict, append([]string{n.waiting(now)}, problems...)
 	}
 	if !v.Quorum.Holds {
-		return cluster.NoQuorumVerdict, append([]string{v.Quorum.Reason + "; nothing is changed on any balancer of this node meanwhile"}, problems...)
+		return cluster.NoQuorumVerdict, append([]string{strings.TrimPrefix(v.Quorum.Reason, "no quorum: ") + "; nothing is changed on any balancer of this node meanwhile"}, problems...)
 	}
 	if n.replica != nil && n.replica.Status().Stalled {
 		problems = append(problems, "the disk of this node does not answer; what is decided now is not known here")
