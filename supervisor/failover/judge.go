@@ -28,13 +28,14 @@ func (m *Machine) sweep(now time.Time) []Action {
 	return out
 }
 
-// leadMembers looks at the agentless members at the given places: they wait for
-// the log. What a node says of its own members is acted upon without it, so the
-// record can wait for the sweep and leave the disks alone meanwhile.
+// leadMembers looks at the members at the given places that wait for the log:
+// agentless ones, and those of which it knows nothing yet. What else a node says
+// of its own members is acted upon without it, so the record can wait for the
+// sweep and leave the disks alone meanwhile.
 func (m *Machine) leadMembers(now time.Time, places []int) []Action {
 	var out []Action
 	for _, i := range places {
-		if m.members[i].Agentless() {
+		if mem := m.members[i]; mem.Agentless() || m.state.Member(mem.ID).Condition == cluster.Unknown {
 			out = append(out, m.leadMember(now, i)...)
 		}
 	}
