@@ -153,7 +153,7 @@ func TestFormatReads(t *testing.T) {
 func drawSpec(t *rapid.T) cluster.Spec {
 	var s cluster.Spec
 	s.Cluster = rapid.StringMatching(`[a-z]([a-z0-9_.-]{0,20}[a-z])?`).Draw(t, "cluster")
-	value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"yes", "null", "~", "1", "1e3", "0x1f", "true", "2001-01-01", "- a", "a: b", "#", "'", "\"", "\n", " a ", "*a", "\ufeff", "\u2028", "<<", "=", "\x7f", "\u0085"}))
+	value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"yes", "null", "~", "1", "1e3", "0x1f", "true", "2001-01-01", "- a", "a: b", "#", "'", "\"", "\n", "\t", "\t\n", "a\n\tb", " a ", "*a", "\ufeff", "\u2028", "<<", "=", "\x7f", "\u0085"}))
 	for i := range rapid.IntRange(1, 4).Draw(t, "nodes") {
 		n := cluster.NodeSpec{Name: cluster.NodeID("n" + string(rune('0'+i))), Address: "10.0.0." + string(rune('1'+i)), Labels: map[string]string{"role": "web"}}
 		for range rapid.IntRange(0, 3).Draw(t, "labels") {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -50,7 +52,7 @@ func node(dec *json.Decoder) (*yaml.Node, error) {
 		}
 		return sequence(dec)
 	case string:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: t}, nil
+		return quoted(t), nil
 	case json.Number:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: t.String()}, nil
 	case bool:
@@ -59,6 +61,16 @@ func node(dec *json.Decoder) (*yaml.Node, error) {
 		return nil, nil //nolint:nilnil // null is left out by the caller
 	}
 	return nil, io.ErrUnexpectedEOF
+}
+
+// quoted writes a string. One with control characters is quoted: as a block, which
+// the encoder would choose, a tab at its beginning could not be read again.
+func quoted(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
 }
 
 func mapping(dec *json.Decoder) (*yaml.Node, error) {

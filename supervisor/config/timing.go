@@ -66,7 +66,7 @@ func profiles() []Timing {
 		{
 			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
 			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
-			Tick: 10 * ms, RaftTick: 25 * ms, RaftHeartbeatTicks: 4, RaftElectionTicks: 16,
+			Tick: 20 * ms, RaftTick: 50 * ms, RaftHeartbeatTicks: 2, RaftElectionTicks: 8,
 			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 2500 * ms,
 		},
 		{

@@ -47,7 +47,7 @@ func TestDerive(t *testing.T) {
 		suspect, vote, fresh, age, stale, heartbeat, election, tick time.Duration
 	}{
 		{"fast", 150 * ms, 150 * ms, 75 * ms, 250 * ms, 500 * ms, 60 * ms, 200 * ms, 10 * ms},
-		{"lan", 300 * ms, 300 * ms, 150 * ms, 500 * ms, time.Second, 100 * ms, 400 * ms, 10 * ms},
+		{"lan", 300 * ms, 300 * ms, 150 * ms, 500 * ms, time.Second, 100 * ms, 400 * ms, 20 * ms},
 		{"wan", 1500 * ms, 1500 * ms, 750 * ms, 2500 * ms, 5 * time.Second, 500 * ms, 2 * time.Second, 50 * ms},
 	} {
 		got, err := Derive(c.profile)
@@ -90,7 +90,7 @@ func TestBrokenTimings(t *testing.T) {
 		{"the loop is finer than the beat", func(t *Timing) { t.Tick = 30 * ms }},
 		{"the loop is finer than raft", func(t *Timing) { t.RaftTick, t.RaftElectionTicks = 15*ms, 40 }},
 		{"elections wait for heartbeats", func(t *Timing) { t.DiskSync = 200 * ms }},
-		{"elections wait for suspicion", func(t *Timing) { t.RaftHeartbeatTicks, t.RaftElectionTicks = 2, 11 }},
+		{"elections wait for suspicion", func(t *Timing) { t.RaftHeartbeatTicks, t.RaftElectionTicks = 1, 5 }},
 		{"routes survive a slow moment", func(t *Timing) { t.BusPing = 50 * ms }},
 		{"rails are whole again soon", func(t *Timing) { t.BusPing = 30 * time.Second }},
 		{"reports outlast suspicion", func(t *Timing) { t.StaleAfter = t.QuorumAge }},
