@@ -141,6 +141,7 @@ func (n *Node) heartbeat(in envelopeIn) {
 	from := cluster.NodeID(in.env.From)
 	old := n.peers[from]
 	n.peers[from] = peer{in.env, hb, in.at}
+	n.remember(from, hb)
 	n.watch(in.at)
 	if v, changed := n.detector.Beat(in.at, in.env.From, in.env.Boot); changed {
 		n.verdict(in.at, v)
@@ -191,6 +192,23 @@ func (n *Node) settle(now time.Time) {
 	n.dirty = false
 }
 
+// remember keeps the last word of a node that one of its members is down, until
+// the node says that it is up: the node may die before the log has recorded it,
+// and its next life knows nothing before its first probe.
+func (n *Node) remember(from cluster.NodeID, hb bus.Heartbeat) {
+	for _, h := range hb.Members {
+		if h.Member != string(from) {
+			continue
+		}
+		switch id := (cluster.MemberID{Pool: h.Pool, Member: h.Member}); h.State {
+		case bus.StateDown:
+			n.lastDown[id] = converge.Health{Condition: cluster.Down, Reason: h.Reason, Since: h.SinceUnixMs}
+		case bus.StateUp:
+			delete(n.lastDown, id)
+		}
+	}
+}
+
 // evidence is what this node knows beyond the log. The word of a node that is
 // silent counts only against service: it may be true no longer.
 func (n *Node) evidence(now time.Time) converge.Evidence {
@@ -205,6 +223,7 @@ func (n *Node) evidence(now time.Time) converge.Evidence {
 			}
 		}
 	}
+	maps.Copy(ev.Health, n.lastDown)
 	for name, p := range n.peers {
 		if st := n.state.Node(name); st.Install != p.env.Install || st.Boot != p.env.Boot {
 			continue
@@ -215,7 +234,7 @@ func (n *Node) evidence(now time.Time) converge.Evidence {
 			if h.Member != string(name) {
 				continue // an agentless member: the cluster judges by majority
 			}
-			if silent && h.State == bus.StateUp {
+			if h.State == bus.StateUnknown || (silent && h.State == bus.StateUp) {
 				continue
 			}
 			ev.Health[cluster.MemberID{Pool: h.Pool, Member: h.Member}] = converge.Health{

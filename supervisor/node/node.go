@@ -50,7 +50,8 @@ type Node struct {
 	clusterID     string
 	started       time.Time
 	detector      *health.Detector
-	lives         map[cluster.NodeID]uint64 // epoch of each node's life as last read in the log
+	lastDown      map[cluster.MemberID]converge.Health // see remember
+	lives         map[cluster.NodeID]uint64            // epoch of each node's life as last read in the log
 	watched       map[cluster.NodeID]bool
 	machine       *failover.Machine
 	book          *lease.Book
@@ -127,6 +128,7 @@ func New(cfg Config, id Identity, p Ports, log zerolog.Logger) *Node {
 		install: id.Install, boot: id.Boot, clusterID: p.Store.Cluster(),
 		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Tick}),
 		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
+		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
 			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry,
 		}),

@@ -317,3 +317,29 @@ func TestNewLifeIsNotBlamedForTheSilenceOfTheFormer(t *testing.T) {
 		}
 	})
 }
+
+func TestDeadMemberStaysOutWhenItsNodeRestartsBeforeTheRecord(t *testing.T) {
+	inBubble(t, 3, func(w *world) {
+		w.form()
+		leader := w.leader()
+		rest, member := w.without(leader), "web/"+leader.name
+		before := map[*machine]int{}
+		for _, m := range rest {
+			before[m] = len(m.history(member))
+		}
+		leader.say(member, health.Down)
+		synctest.Wait() // everybody has heard it; the leader dies before it records it
+		leader.crash()
+		time.Sleep(50 * time.Millisecond)
+		leader.start()
+		w.eventually("it is back", func() bool { return w.allAlive(w.ms...) })
+		time.Sleep(2 * time.Second)
+		for _, m := range rest {
+			if got := m.history(member)[before[m]:]; slices.Contains(got, "serve") {
+				w.t.Errorf("%s put a dead member back: %v", m.name, got)
+			}
+		}
+		leader.say(member, health.Up)
+		w.everywhere(w.ms, member, "serve")
+	})
+}

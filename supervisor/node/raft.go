@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/failover"
 )
 
@@ -264,6 +265,7 @@ func (n *Node) specChanged() {
 		}
 	}
 	maps.DeleteFunc(n.peers, func(id cluster.NodeID, _ peer) bool { return !n.concerns(id) })
+	maps.DeleteFunc(n.lastDown, func(id cluster.MemberID, _ converge.Health) bool { return !n.isMember(id) })
 	maps.DeleteFunc(n.lives, func(id cluster.NodeID, _ uint64) bool { return !n.inFile(id) })
 	maps.DeleteFunc(n.seen, func(id cluster.NodeID, _ sighting) bool { return !n.inFile(id) })
 	for name := range n.watched {
@@ -272,6 +274,11 @@ func (n *Node) specChanged() {
 			n.detector.Forget(string(name))
 		}
 	}
+}
+
+// isMember tells whether the cluster file has the member.
+func (n *Node) isMember(id cluster.MemberID) bool {
+	return slices.ContainsFunc(n.members, func(m cluster.Member) bool { return m.ID == id })
 }
 
 // carries tells whether the named balancer is one of this node's.
