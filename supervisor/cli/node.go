@@ -18,31 +18,17 @@ func newNodeCommand(env *environment) *cobra.Command {
 }
 
 func newNodeListCommand(env *environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the nodes", Args: cobra.NoArgs}
-	form := formatFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client := env.client()
-		defer client.Close()
-		view, err := client.Status(cmd.Context())
-		if err != nil {
-			return err
-		}
-		switch form.is {
-		case formatJSON, formatYAML:
-			return form.encode(env.stdout, view.Nodes)
-		case formatName:
-			for _, n := range view.Nodes {
-				if err := env.print("%s", clean(string(n.Name))); err != nil {
-					return err
-				}
+	return env.listCommand("List the nodes", listing{
+		data: func(v cluster.View) document { return v.Nodes },
+		names: func(v cluster.View) []string {
+			var out []string
+			for _, n := range v.Nodes {
+				out = append(out, clean(string(n.Name)))
 			}
-			return nil
-		}
-		p := env.newPage(view, form)
-		p.lines = p.nodes().lines(p.at)
-		return env.printPage(p)
-	}
-	return cmd
+			return out
+		},
+		page: func(p *page) { p.lines = p.nodes().lines(p.at) },
+	})
 }
 
 // modeVerb is a change of a node's mode.

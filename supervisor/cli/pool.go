@@ -46,46 +46,19 @@ when what is left is closed.`,
 }
 
 func newPoolListCommand(env *environment) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the pools with their members", Args: cobra.NoArgs}
-	form := formatFlag(cmd, formatTable, formatWide, formatJSON, formatYAML, formatName)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client := env.client()
-		defer client.Close()
-		view, err := client.Status(cmd.Context())
-		if err != nil {
-			return err
-		}
-		switch form.is {
-		case formatJSON, formatYAML:
-			return form.encode(env.stdout, view.Pools)
-		case formatName:
-			for _, p := range view.Pools {
+	return env.listCommand("List the pools with their members", listing{
+		data: func(v cluster.View) document { return v.Pools },
+		names: func(v cluster.View) []string {
+			var out []string
+			for _, p := range v.Pools {
 				for _, m := range p.Members {
-					if err := env.print("%s/%s", clean(p.Name), clean(m.Name)); err != nil {
-						return err
-					}
+					out = append(out, clean(p.Name)+"/"+clean(m.Name))
 				}
 			}
-			return nil
-		}
-		p := env.newPage(view, form)
-		p.pools()
-		return env.printPage(p)
-	}
-	return cmd
-}
-
-// printPage writes the page without the empty line that sections begin with.
-func (env *environment) printPage(p *page) error {
-	for i, line := range p.lines {
-		if i == 0 && line == "" {
-			continue
-		}
-		if err := env.print("%s", line); err != nil {
-			return err
-		}
-	}
-	return nil
+			return out
+		},
+		page: func(p *page) { p.pools() },
+	})
 }
 
 // memberVerb is one of drain, ready and maint.
