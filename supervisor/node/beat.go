@@ -186,7 +186,6 @@ func (n *Node) settle(now time.Time) {
 	if !n.dirty {
 		return
 	}
-	n.dirty = false
 	n.checkAuthority(now)
 	n.balancers.Do(converge.Duties(n.cfg.Name, n.state, n.evidence(now)))
 	n.dirty = false
