@@ -88,12 +88,6 @@ func (f *Fleet) Close() {
 	}
 }
 
-// World returns the world that the fleet lives in.
-func (f *Fleet) World() lab.World { return f.world }
-
-// Spec returns the cluster file that the cluster is founded with.
-func (f *Fleet) Spec() cluster.Spec { return f.spec }
-
 // Machines returns all machines, in the order in which they were added.
 func (f *Fleet) Machines() []*Machine { return slices.Clone(f.machines) }
 
