@@ -26,9 +26,9 @@ const startGraceBeats = 30
 
 func nodeTimes(t config.Timing) node.Times {
 	return node.Times{
-		Profile: t.Profile, Beat: t.Beat, Missed: t.Missed, Tick: t.Tick, SuspectAfter: t.SuspectAfter,
+		Profile: t.Profile, Beat: t.Beat, Missed: t.Missed, Pulse: t.Pulse, Slack: t.Slack, SuspectAfter: t.SuspectAfter,
 		VoteTTL: t.VoteTTL, FreshWithin: t.FreshWithin, QuorumAge: t.QuorumAge, StartGrace: startGraceBeats * t.Beat,
-		RaftTick: t.RaftTick, ElectionTicks: t.RaftElectionTicks, BeatTicks: t.RaftHeartbeatTicks,
+		ElectionPulses: t.ElectionPulses,
 	}
 }
 

@@ -25,8 +25,8 @@ func (t Timing) Estimates() []Estimate {
 		t.condemned(),
 		{
 			Name: "node that is cut off gives up its authority",
-			From: t.QuorumAge - 2*t.Beat - t.RoundTrip - t.Late, To: t.QuorumAge + t.Tick,
-			Sum: "quorum_age + tick",
+			From: t.QuorumAge - 2*t.Beat - t.RoundTrip - t.Late, To: t.QuorumAge + t.Late,
+			Sum: "quorum_age + late",
 		},
 		{
 			Name: "route of the bus that died silently is closed",
@@ -39,16 +39,16 @@ func (t Timing) Estimates() []Estimate {
 func (t Timing) suspected() Estimate {
 	return Estimate{
 		Name: "silent node suspected, its members drained",
-		From: t.SuspectAfter - t.Beat, To: t.SuspectAfter + t.RoundTrip/2 + t.Tick,
-		Sum: "suspect_after + round_trip/2 + tick",
+		From: t.SuspectAfter - t.Beat - t.Slack, To: t.SuspectAfter + t.RoundTrip/2,
+		Sum: "suspect_after + round_trip/2",
 	}
 }
 
 func (t Timing) elected() Estimate {
 	return Estimate{
 		Name: "dead leader replaced",
-		From: t.RaftElection() - t.RaftHeartbeat(), To: 2*t.RaftElection() + t.Tick + 2*t.RoundTrip + t.DiskSync,
-		Sum: "2 * raft_election + tick + 2 * round_trip + disk_sync",
+		From: t.RaftElection() - t.Beat, To: 2*t.RaftElection() + t.Pulse + 2*t.RoundTrip + t.DiskSync,
+		Sum: "2 * raft_election + pulse + 2 * round_trip + disk_sync",
 	}
 }
 

@@ -35,32 +35,32 @@ func (t Timing) aboutBeats() []Inequality {
 		{
 			Name: "suspicion outlasts jitter",
 			Left: "suspect_after", LeftD: t.SuspectAfter,
-			Right: "(missed - 1) * beat + round_trip/2 + late", RightD: times(t.Missed-1, t.Beat) + t.RoundTrip/2 + t.Late,
+			Right: "(missed - 1) * beat + slack + round_trip/2 + late", RightD: times(t.Missed-1, t.Beat) + t.Slack + t.RoundTrip/2 + t.Late,
 			Why: "a node that is well would be suspected when it loses a heartbeat or two and sends the next one late",
 		},
 		{
 			Name: "authority outlasts lost beats",
 			Left: "quorum_age", LeftD: t.QuorumAge,
-			Right: "missed * beat + round_trip + late", RightD: times(t.Missed, t.Beat) + t.RoundTrip + t.Late,
+			Right: "missed * beat + slack + round_trip + late", RightD: times(t.Missed, t.Beat) + t.Slack + t.RoundTrip + t.Late,
 			Why: "a node that is well would lose its right to act for a few lost heartbeats",
 		},
 		{
 			Name: "the living are fresh",
 			Left: "fresh_within", LeftD: t.FreshWithin,
-			Right: "beat + round_trip/2 + tick", RightD: t.Beat + t.RoundTrip/2 + t.Tick,
+			Right: "beat + slack + round_trip/2", RightD: t.Beat + t.Slack + t.RoundTrip/2,
 			Why: "a majority that lives would not count as heard, and no suspicion would ever be acted upon",
 		},
 		{
 			Name: "the dead are not fresh",
-			Left: "suspect_after - beat - tick", LeftD: t.SuspectAfter - t.Beat - t.Tick,
+			Left: "suspect_after - beat - slack", LeftD: t.SuspectAfter - t.Beat - t.Slack,
 			Right: "fresh_within", RightD: t.FreshWithin,
 			Why: "when several nodes die together, or this one is cut off, the first would be acted upon while the others still seem to live",
 		},
 		{
-			Name: "the loop is finer than the beat",
-			Left: "beat", LeftD: t.Beat,
-			Right: "5 * tick", RightD: 5 * t.Tick,
-			Why: "heartbeats would be sent, and silence be noticed, a good part of a beat late",
+			Name: "a pause is noticed before it accuses",
+			Left: "suspect_after", LeftD: t.SuspectAfter,
+			Right: "3 * pulse + beat + slack + round_trip/2", RightD: 3*t.Pulse + t.Beat + t.Slack + t.RoundTrip/2,
+			Why: "a node that stood still itself for too short a time to notice would take the heartbeats that it did not read for silence",
 		},
 	}
 }
@@ -91,15 +91,9 @@ func (t Timing) aboutVotes() []Inequality {
 func (t Timing) aboutRaft() []Inequality {
 	return []Inequality{
 		{
-			Name: "the loop is finer than raft",
-			Left: "raft_tick", LeftD: t.RaftTick,
-			Right: "2 * tick", RightD: 2 * t.Tick,
-			Why: "raft's clock would go unevenly, two ticks at once and then none",
-		},
-		{
 			Name: "elections wait for heartbeats",
 			Left: "raft_election", LeftD: t.RaftElection(),
-			Right: "3 * raft_heartbeat + round_trip + disk_sync", RightD: 3*t.RaftHeartbeat() + t.RoundTrip + t.DiskSync,
+			Right: "3 * beat + round_trip + disk_sync", RightD: 3*t.Beat + t.RoundTrip + t.DiskSync,
 			Why: "a leader that is well would be voted out for two lost heartbeats or one slow write",
 		},
 		{

@@ -32,10 +32,10 @@ type Timing struct {
 	QuorumAge    time.Duration // age of the newest own heartbeat that a majority acknowledged, beyond which the node has no authority (D_k)
 	StaleAfter   time.Duration // age beyond which what a node reported is no longer relied on
 
-	Tick               time.Duration // between two looks of the node loop at its clock
-	RaftTick           time.Duration // unit of raft's clock
-	RaftHeartbeatTicks int           // raft ticks between two heartbeats of the leader
-	RaftElectionTicks  int           // raft ticks without a leader before an election; each node draws one to two times this
+	PulsesPerBeat  int           // looks of the node loop at its clock in a beat
+	Pulse          time.Duration // between two of them; unit of raft's clock
+	Slack          time.Duration // by how much a node's beat may wait for the leader's; also the least time between two beats with news
+	ElectionPulses int           // pulses without a leader before an election; each node draws one to two times this
 
 	BusPing     time.Duration // between two pings on a route of the bus
 	BusPingsOut int           // pings without an answer after which the route is closed
@@ -60,19 +60,19 @@ func profiles() []Timing {
 		{
 			Profile: ProfileFast, RoundTrip: 10 * ms, Late: 40 * ms, DiskSync: 10 * ms,
 			Beat: 50 * ms, Missed: 3, QuorumAge: 250 * ms,
-			Tick: 10 * ms, RaftTick: 20 * ms, RaftHeartbeatTicks: 3, RaftElectionTicks: 10,
+			PulsesPerBeat: 2, ElectionPulses: 8,
 			BusPing: 250 * ms, BusPingsOut: 2, TakeoverWithin: time.Second,
 		},
 		{
 			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
 			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
-			Tick: 20 * ms, RaftTick: 50 * ms, RaftHeartbeatTicks: 2, RaftElectionTicks: 8,
+			PulsesPerBeat: 2, ElectionPulses: 8,
 			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 2500 * ms,
 		},
 		{
 			Profile: ProfileWAN, RoundTrip: 200 * ms, Late: 250 * ms, DiskSync: 100 * ms,
 			Beat: 500 * ms, Missed: 3, QuorumAge: 2500 * ms,
-			Tick: 50 * ms, RaftTick: 100 * ms, RaftHeartbeatTicks: 5, RaftElectionTicks: 20,
+			PulsesPerBeat: 5, ElectionPulses: 20,
 			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 8 * time.Second,
 		},
 	}
@@ -90,6 +90,7 @@ func Derive(profile string) (Timing, error) {
 	t.VoteTTL = t.SuspectAfter
 	t.FreshWithin = t.Beat * 3 / 2
 	t.StaleAfter = 10 * t.Beat
+	t.Pulse, t.Slack = t.Beat/time.Duration(t.PulsesPerBeat), t.Beat/10
 	return t, t.Check()
 }
 
@@ -103,15 +104,10 @@ func (t Timing) Check() error {
 	return nil
 }
 
-// RaftHeartbeat returns the time between two heartbeats of the raft leader.
-func (t Timing) RaftHeartbeat() time.Duration {
-	return times(t.RaftHeartbeatTicks, t.RaftTick)
-}
-
 // RaftElection returns the shortest time without a leader before an election;
 // the longest is twice that.
 func (t Timing) RaftElection() time.Duration {
-	return times(t.RaftElectionTicks, t.RaftTick)
+	return times(t.ElectionPulses, t.Pulse)
 }
 
 // commit is the longest normal time to commit an entry: the leader and a

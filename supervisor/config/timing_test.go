@@ -43,12 +43,12 @@ func TestProfiles(t *testing.T) {
 
 func TestDerive(t *testing.T) {
 	for _, c := range []struct {
-		profile                                                     string
-		suspect, vote, fresh, age, stale, heartbeat, election, tick time.Duration
+		profile                                                  string
+		suspect, vote, fresh, age, stale, election, pulse, slack time.Duration
 	}{
-		{"fast", 150 * ms, 150 * ms, 75 * ms, 250 * ms, 500 * ms, 60 * ms, 200 * ms, 10 * ms},
-		{"lan", 300 * ms, 300 * ms, 150 * ms, 500 * ms, time.Second, 100 * ms, 400 * ms, 20 * ms},
-		{"wan", 1500 * ms, 1500 * ms, 750 * ms, 2500 * ms, 5 * time.Second, 500 * ms, 2 * time.Second, 50 * ms},
+		{"fast", 150 * ms, 150 * ms, 75 * ms, 250 * ms, 500 * ms, 200 * ms, 25 * ms, 5 * ms},
+		{"lan", 300 * ms, 300 * ms, 150 * ms, 500 * ms, time.Second, 400 * ms, 50 * ms, 10 * ms},
+		{"wan", 1500 * ms, 1500 * ms, 750 * ms, 2500 * ms, 5 * time.Second, 2 * time.Second, 100 * ms, 50 * ms},
 	} {
 		got, err := Derive(c.profile)
 		if err != nil {
@@ -63,9 +63,9 @@ func TestDerive(t *testing.T) {
 			{"FreshWithin", got.FreshWithin, c.fresh},
 			{"QuorumAge", got.QuorumAge, c.age},
 			{"StaleAfter", got.StaleAfter, c.stale},
-			{"RaftHeartbeat", got.RaftHeartbeat(), c.heartbeat},
 			{"RaftElection", got.RaftElection(), c.election},
-			{"Tick", got.Tick, c.tick},
+			{"Pulse", got.Pulse, c.pulse},
+			{"Slack", got.Slack, c.slack},
 		} {
 			if v.got != v.want {
 				t.Errorf("%s: %s is %s, want %s", c.profile, v.name, v.got, v.want)
@@ -87,10 +87,9 @@ func TestBrokenTimings(t *testing.T) {
 		{"the dead are not fresh", func(t *Timing) { t.FreshWithin = 250 * ms }},
 		{"votes outlast a lost frame", func(t *Timing) { t.VoteTTL = t.Beat }},
 		{"votes end with their voter", func(t *Timing) { t.VoteTTL = time.Second }},
-		{"the loop is finer than the beat", func(t *Timing) { t.Tick = 30 * ms }},
-		{"the loop is finer than raft", func(t *Timing) { t.RaftTick, t.RaftElectionTicks = 15*ms, 40 }},
+		{"a pause is noticed before it accuses", func(t *Timing) { t.Pulse = 80 * ms }},
 		{"elections wait for heartbeats", func(t *Timing) { t.DiskSync = 200 * ms }},
-		{"elections wait for suspicion", func(t *Timing) { t.RaftHeartbeatTicks, t.RaftElectionTicks = 1, 5 }},
+		{"elections wait for suspicion", func(t *Timing) { t.DiskSync, t.SuspectAfter, t.StaleAfter = 0, 450*ms, 2*time.Second }},
 		{"routes survive a slow moment", func(t *Timing) { t.BusPing = 50 * ms }},
 		{"rails are whole again soon", func(t *Timing) { t.BusPing = 30 * time.Second }},
 		{"reports outlast suspicion", func(t *Timing) { t.StaleAfter = t.QuorumAge }},
@@ -122,7 +121,7 @@ func TestCheckMeansAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		scale := rapid.Int64Range(1, 40)
-		for _, d := range []*time.Duration{&tm.Beat, &tm.SuspectAfter, &tm.FreshWithin, &tm.VoteTTL, &tm.QuorumAge, &tm.Tick, &tm.RaftTick, &tm.BusPing} {
+		for _, d := range []*time.Duration{&tm.Beat, &tm.SuspectAfter, &tm.FreshWithin, &tm.VoteTTL, &tm.QuorumAge, &tm.Pulse, &tm.Slack, &tm.BusPing} {
 			*d = *d * time.Duration(scale.Draw(t, "tenths")) / 10
 		}
 		all := true

@@ -15,6 +15,7 @@ import (
 func (n *Node) checkAuthority(now time.Time) {
 	why, until := n.standing(now)
 	n.balancers.Until(until)
+	n.until = until
 	if why == n.authority {
 		return
 	}

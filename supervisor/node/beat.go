@@ -17,10 +17,9 @@ import (
 // those that are plainly ready are left out.
 const serversTold = 128
 
-// beatIfUrgent sends a heartbeat before its time when there is news, but not more
-// than one in a tick: news may come by the thousand.
+// beatIfUrgent sends a heartbeat before its time when there is news.
 func (n *Node) beatIfUrgent(now time.Time) bool {
-	if !n.urgent || now.Sub(n.lastBeat) < n.cfg.Times.Tick {
+	if !n.urgent || now.Before(n.pacer.newsAt()) {
 		return false
 	}
 	n.beat(now)
@@ -34,7 +33,8 @@ func (n *Node) beat(now time.Time) {
 		Leader: string(n.leader), Leaving: n.leaving, SentUnixMs: now.UnixMilli(), Version: n.cfg.Version,
 		Seen: n.seenVector(), Members: n.ownMembers(), Balancers: n.ownBalancers(), Rails: n.ownRails(now),
 	}
-	n.lastBeat, n.urgent = now, false
+	n.urgent = false
+	n.pacer.beaten(now)
 	payload, err := encodeBeat(hb)
 	if err != nil {
 		n.log.Error().Err(err).Msg("a heartbeat could not be sent")
@@ -141,6 +141,9 @@ func (n *Node) heartbeat(in envelopeIn) {
 	from := cluster.NodeID(in.env.From)
 	old := n.peers[from]
 	n.peers[from] = peer{in.env, hb, in.at}
+	if from == n.leader {
+		n.pacer.lead(in.at)
+	}
 	n.remember(from, hb)
 	n.watch(in.at)
 	if v, changed := n.detector.Beat(in.at, in.env.From, in.env.Boot); changed {

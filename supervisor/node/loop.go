@@ -24,8 +24,9 @@ const inboxBatch = 256
 func (n *Node) loop(ctx, shell context.Context) error {
 	defer n.dismissWaiters()
 	n.started = time.Now()
-	ticker := time.NewTicker(n.cfg.Times.Tick)
-	defer ticker.Stop()
+	clock := time.NewTimer(0)
+	defer clock.Stop()
+	armed := time.Time{}
 	done, leave := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		disk, next := n.nextJob()
@@ -42,7 +43,11 @@ func (n *Node) loop(ctx, shell context.Context) error {
 			n.drain()
 		case disk <- next:
 			n.toDisk = n.toDisk[1:]
-		case <-ticker.C:
+		case <-clock.C:
+			n.drain() // what lies unread speaks for the nodes that would be called silent
+			n.tick(time.Now())
+		}
+		if n.pacer.joined {
 			n.tick(time.Now())
 		}
 		n.pump()
@@ -50,6 +55,10 @@ func (n *Node) loop(ctx, shell context.Context) error {
 			n.pump()
 		}
 		n.settle(time.Now())
+		if due := n.due(); due != armed {
+			clock.Reset(time.Until(due))
+			armed = due
+		}
 		if n.failure != nil {
 			return n.failure
 		}
@@ -126,13 +135,39 @@ func (n *Node) tick(now time.Time) {
 		n.verdict(now, v)
 	}
 	n.step(now, failover.Tick{Heard: cluster.NodeIDs(n.detector.Heard(now, n.cfg.Times.FreshWithin))})
-	if now.Sub(n.lastBeat) >= n.cfg.Times.Beat-n.cfg.Times.Tick/2 {
+	beat := n.pacer.beatDue(now)
+	if n.pacer.pulseDue(now) {
+		n.pacer.pulsed(now)
+		n.tickReplica(now)
+		n.found(now)
+		n.expireWaiters(now)
+	}
+	if beat {
 		n.beat(now)
 	}
-	n.tickReplica(now)
-	n.found(now)
 	n.checkAuthority(now)
-	n.expireWaiters(now)
+}
+
+// due is when the passing of time has to be looked at next.
+func (n *Node) due() time.Time {
+	due := n.pacer.due()
+	if n.urgent {
+		due = sooner(due, n.pacer.newsAt())
+	}
+	if silent, ok := n.detector.Deadline(); ok {
+		due = sooner(due, silent)
+	}
+	if !n.until.IsZero() {
+		due = sooner(due, n.until.Add(time.Nanosecond)) // at which it still holds
+	}
+	return due
+}
+
+func sooner(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // watch begins to expect heartbeats: at the first that comes, or, for a node

@@ -76,14 +76,14 @@ type Node struct {
 	waiters       map[string]waiter
 	leaving       bool
 	handedOver    bool // leadership, because we leave
-	lastBeat      time.Time
-	urgent        bool // there is news for the others
-	lastRaftTick  time.Time
-	applied       uint64 // raft index applied, entries without a command included
-	replayTo      uint64 // raft index up to which entries were applied in a former life too
-	lastChange    uint64 // raft index of the newest change of voters
-	authority     string // why there is none; empty = there is
-	dirty         bool   // the duties must be worked out again
+	pacer         pacer
+	urgent        bool      // there is news for the others
+	applied       uint64    // raft index applied, entries without a command included
+	replayTo      uint64    // raft index up to which entries were applied in a former life too
+	lastChange    uint64    // raft index of the newest change of voters
+	authority     string    // why there is none; empty = there is
+	until         time.Time // when it ends if nothing more is heard; zero without authority
+	dirty         bool      // the duties must be worked out again
 	probing       map[cluster.MemberID]bool
 }
 
@@ -126,13 +126,14 @@ func New(cfg Config, id Identity, p Ports, log zerolog.Logger) *Node {
 		cfg: cfg, log: log, bus: p.Bus, store: p.Store, prober: p.Prober, balancers: p.Balancers,
 		inbox: make(chan input, inboxSize), disk: make(chan job), ended: make(chan struct{}), hub: newHub(),
 		install: id.Install, boot: id.Boot, clusterID: p.Store.Cluster(),
-		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Tick}),
+		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Pulse}),
 		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
 		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
 			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry,
 		}),
-		book: lease.NewBook(string(cfg.Name)), state: cluster.New(p.Store.Cluster()),
+		pacer: pacer{beat: t.Beat, pulse: t.Pulse, slack: t.Slack},
+		book:  lease.NewBook(string(cfg.Name)), state: cluster.New(p.Store.Cluster()),
 		peers: map[cluster.NodeID]peer{}, seen: map[cluster.NodeID]sighting{},
 		foreign: map[string]stranger{}, mine: map[cluster.MemberID]memberHealth{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},

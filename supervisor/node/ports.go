@@ -59,18 +59,17 @@ type Balancers interface {
 
 // Times are the times of a node. They come from the timing profile.
 type Times struct {
-	Profile       string
-	Beat          time.Duration // interval of heartbeats
-	Missed        int           // beats missed before a node is suspect
-	Tick          time.Duration // how often the loop looks at the clock
-	SuspectAfter  time.Duration // silence after which a node does not count as heard
-	VoteTTL       time.Duration // a vote that is not repeated runs out
-	FreshWithin   time.Duration // how lately a majority must have been heard to act on a suspicion
-	QuorumAge     time.Duration // greatest age of the quorum-acked heartbeat that still gives authority
-	StartGrace    time.Duration // after our start, for how long a node never heard is not suspected
-	RaftTick      time.Duration
-	ElectionTicks int
-	BeatTicks     int // raft heartbeat, in ticks
+	Profile        string
+	Beat           time.Duration // interval of heartbeats
+	Missed         int           // beats missed before a node is suspect
+	Pulse          time.Duration // how often the loop looks at its clock, and raft's clock ticks; a whole number per beat
+	Slack          time.Duration // by how much a beat may wait for the leader's; also the least time between two beats with news
+	SuspectAfter   time.Duration // silence after which a node does not count as heard
+	VoteTTL        time.Duration // a vote that is not repeated runs out
+	FreshWithin    time.Duration // how lately a majority must have been heard to act on a suspicion
+	QuorumAge      time.Duration // greatest age of the quorum-acked heartbeat that still gives authority
+	StartGrace     time.Duration // after our start, for how long a node never heard is not suspected
+	ElectionPulses int           // pulses without a leader before an election
 }
 
 // Config is what a node needs to run.

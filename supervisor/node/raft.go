@@ -38,7 +38,7 @@ func (n *Node) restore() error {
 func (n *Node) newReplica(clusterID string, r consensus.Restored) (*consensus.Replica, error) {
 	replica, err := consensus.New(consensus.Config{
 		ID: n.install, Cluster: clusterID,
-		ElectionTicks: n.cfg.Times.ElectionTicks, HeartbeatTicks: n.cfg.Times.BeatTicks,
+		ElectionTicks: n.cfg.Times.ElectionPulses, HeartbeatTicks: int(n.cfg.Times.Beat / n.cfg.Times.Pulse),
 	}, r)
 	if err != nil {
 		return nil, fmt.Errorf("start consensus: %w", err)
@@ -56,18 +56,13 @@ func (n *Node) startReplica(r consensus.Restored) error {
 	return nil
 }
 
-// tickReplica moves raft's clock on. Ticks that were missed while the process
-// stood still are made up for by one: nobody may be voted out for our pause.
+// tickReplica moves raft's clock on.
 func (n *Node) tickReplica(now time.Time) {
-	if n.replica == nil || now.Sub(n.lastRaftTick) < n.cfg.Times.RaftTick {
+	if n.replica == nil {
 		return
 	}
 	if n.diskFull() && !n.replica.Status().IsLeader {
 		return // a leader's clock goes on, so that it gives leadership up
-	}
-	n.lastRaftTick = n.lastRaftTick.Add(n.cfg.Times.RaftTick)
-	if now.Sub(n.lastRaftTick) > n.cfg.Times.RaftTick {
-		n.lastRaftTick = now
 	}
 	n.replica.Tick()
 	if failed := n.replica.Status().Failed; failed != "" && n.halted == "" {

@@ -26,9 +26,9 @@ import (
 // times are those of the lan profile. The tests run in a bubble, where time
 // passes only when everybody waits, so no busy machine disturbs them.
 var times = node.Times{
-	Profile: "lan", Beat: 100 * time.Millisecond, Missed: 3, Tick: 10 * time.Millisecond, SuspectAfter: 300 * time.Millisecond,
+	Profile: "lan", Beat: 100 * time.Millisecond, Missed: 3, Pulse: 50 * time.Millisecond, Slack: 10 * time.Millisecond, SuspectAfter: 300 * time.Millisecond,
 	VoteTTL: 300 * time.Millisecond, FreshWithin: 150 * time.Millisecond, QuorumAge: 500 * time.Millisecond,
-	StartGrace: 3 * time.Second, RaftTick: 25 * time.Millisecond, ElectionTicks: 16, BeatTicks: 4,
+	StartGrace: 3 * time.Second, ElectionPulses: 8,
 }
 
 // hands stand in for the parts of a node that touch applications and balancers.
