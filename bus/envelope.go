@@ -78,3 +78,11 @@ type Envelope struct {
 	// Payload is the encoded message; at most MaxPayload bytes.
 	Payload []byte
 }
+
+// Outgoing is a frame on its way out.
+type Outgoing struct {
+	// To is the node it is meant for; empty is every node.
+	To string
+	// Envelope is the message, complete.
+	Envelope Envelope
+}

@@ -2,7 +2,11 @@
 
 package bus
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // RailStatus is what a carrier knows of one rail, for display and for the heartbeat.
 type RailStatus struct {
@@ -26,4 +30,15 @@ type RailStatus struct {
 	Dropped uint64
 	// Twins counts frames of a second node that uses our name.
 	Twins uint64
+}
+
+// Heard counts the nodes that were heard on the rail within that time before now.
+func (r RailStatus) Heard(now time.Time, within time.Duration) int {
+	heard := 0
+	for _, at := range slices.SortedFunc(maps.Values(r.Peers), time.Time.Compare) {
+		if now.Sub(at) <= within {
+			heard++
+		}
+	}
+	return heard
 }

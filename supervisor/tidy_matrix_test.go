@@ -72,8 +72,12 @@ var matrix = []row{
 		why: "the disk under raft knows raft and nothing above it",
 	},
 	{
-		folder: "supervisor/node", may: slices.Concat(pureCore, leaves),
-		why: "the loop joins what decides; it reaches hands and drivers through the ports that it declares",
+		folder: "supervisor/core", pure: true, may: slices.Concat(pureCore, []string{"bus", "health", "fencing"}),
+		why: "a node as a value joins what decides, and touches nothing",
+	},
+	{
+		folder: "supervisor/node", may: slices.Concat(pureCore, leaves, []string{"supervisor/core"}),
+		why: "the loop feeds the core; it reaches hands and drivers through the ports that it declares",
 	},
 	{
 		folder: "supervisor/agent", may: []string{"supervisor/cluster", "supervisor/converge", "lbsync", "fencing"},
@@ -105,7 +109,7 @@ var matrix = []row{
 		why: "it wires, so it knows everything, and nothing knows it but the command line",
 	},
 	{
-		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves), extra: []string{"math/rand/v2", "io"},
+		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core"}), extra: []string{"math/rand/v2", "io"},
 		why: "a world that touches the real one cannot be run again: no driver, no network, no disk",
 	},
 	{

@@ -47,8 +47,8 @@ func New(rails ...string) *Network {
 }
 
 // Join returns a port for a node. Like the real bus it sends and hears nothing before Run. A node that starts again joins again.
-func (n *Network) Join(name string, install, boot uint64) *Port {
-	p := &Port{network: n, name: name, install: install, boot: boot, wake: make(chan struct{}, 1), heard: make([]map[string]time.Time, len(n.rails))}
+func (n *Network) Join(name string) *Port {
+	p := &Port{network: n, name: name, wake: make(chan struct{}, 1), heard: make([]map[string]time.Time, len(n.rails))}
 	for i := range p.heard {
 		p.heard[i] = make(map[string]time.Time)
 	}
@@ -146,13 +146,10 @@ func (n *Network) reached(p *Port, rail int) (routes int, running bool) {
 type Port struct {
 	network *Network
 	name    string
-	install uint64
 	wake    chan struct{} // capacity 1; full means that Run knows already
 
 	mu             sync.Mutex
 	ran            bool
-	cluster        string
-	boot, seq      uint64
 	inbox          []delivery
 	since          time.Time
 	heard          []map[string]time.Time // per rail
@@ -196,31 +193,18 @@ func (p *Port) stop() {
 	p.inbox, p.since = nil, time.Now()
 }
 
-// Send sends the payload on every rail to one node or, with an empty name, to all. It never waits and keeps no part of payload. It returns the sequence
-// number of the frame, or 0 when the payload is over the limit of package bus.
-func (p *Port) Send(to string, kind bus.Kind, payload []byte) uint64 {
-	if len(payload) > bus.MaxPayload {
-		return 0
-	}
-	p.mu.Lock()
-	p.seq++
-	env := bus.Envelope{Cluster: p.cluster, From: p.name, Install: p.install, Boot: p.boot, Seq: p.seq, Kind: kind, Payload: slices.Clone(payload)}
-	p.mu.Unlock()
-	if dropped := p.network.carry(p, to, env); dropped > 0 {
-		p.mu.Lock()
-		p.dropped += dropped
-		p.mu.Unlock()
-	}
-	return env.Seq
-}
-
-// SetIdentity sets the cluster id and the life that later frames carry. A new boot starts its sequence numbers from 1.
-func (p *Port) SetIdentity(cluster string, boot uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cluster = cluster
-	if p.boot != boot {
-		p.boot, p.seq = boot, 0
+// Send puts frames into the inboxes of their receivers, in their order. A frame whose payload is over the limit of package bus is left out.
+func (p *Port) Send(frames ...bus.Outgoing) {
+	for _, f := range frames {
+		if len(f.Envelope.Payload) > bus.MaxPayload {
+			continue
+		}
+		f.Envelope.Payload = slices.Clone(f.Envelope.Payload)
+		if dropped := p.network.carry(p, f.To, f.Envelope); dropped > 0 {
+			p.mu.Lock()
+			p.dropped += dropped
+			p.mu.Unlock()
+		}
 	}
 }
 

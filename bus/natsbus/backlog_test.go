@@ -98,7 +98,7 @@ func TestBlackHoleLeavesNoBacklog(t *testing.T) {
 	p.held.Store(true)
 	first, last, routesGone := uint64(0), uint64(0), false
 	for end := time.Now().Add(20 * testPing); time.Now().Before(end) || !routesGone; time.Sleep(5 * time.Millisecond) {
-		last = a.Send("", bus.KindHeartbeat, nil)
+		last = a.send("", bus.KindHeartbeat, nil)
 		if first == 0 {
 			first = last
 		}
@@ -110,7 +110,7 @@ func TestBlackHoleLeavesNoBacklog(t *testing.T) {
 	p.held.Store(false)
 	var healed uint64
 	until(t, "heard again", func() bool {
-		healed = a.Send("", bus.KindHeartbeat, nil)
+		healed = a.send("", bus.KindHeartbeat, nil)
 		got := b.from("n1")
 		return got[len(got)-1] > last
 	})
@@ -134,7 +134,7 @@ func TestPausedHandlerGetsTheNewestFrames(t *testing.T) {
 	const sent = 6 * natsbus.InFrames
 	var last uint64
 	for i := range sent {
-		last = a.Send("", bus.KindHeartbeat, nil)
+		last = a.send("", bus.KindHeartbeat, nil)
 		if i%(natsbus.QueueFrames/4) == 0 {
 			time.Sleep(2 * time.Millisecond) // or the sender's own bound drops frames too
 		}
@@ -143,7 +143,7 @@ func TestPausedHandlerGetsTheNewestFrames(t *testing.T) {
 	release()
 	var fresh uint64
 	until(t, "newest frame", func() bool {
-		fresh = a.Send("", bus.KindHeartbeat, nil)
+		fresh = a.send("", bus.KindHeartbeat, nil)
 		got := b.from("n1")
 		return got[len(got)-1] > last
 	})

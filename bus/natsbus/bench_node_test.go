@@ -160,10 +160,11 @@ func runLoadNode(number, base int) error {
 		}
 		opt.Rails = append(opt.Rails, conf)
 	}
-	n, err := natsbus.New(opt)
+	b, err := natsbus.New(opt)
 	if err != nil {
 		return err
 	}
+	n := &node{Bus: b, life: bus.Envelope{From: opt.Node, Install: opt.Install, Boot: opt.Boot}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var frames atomic.Uint64
 	done := make(chan error, 2)
@@ -171,7 +172,7 @@ func runLoadNode(number, base int) error {
 		done <- n.Run(ctx, func(env bus.Envelope, _ int) {
 			frames.Add(1)
 			if env.Kind == bus.KindRaft && number != 0 {
-				n.Send(env.From, bus.KindRaft, make([]byte, raftBytes))
+				n.send(env.From, bus.KindRaft, make([]byte, raftBytes))
 			}
 		})
 	}()
@@ -184,7 +185,7 @@ func runLoadNode(number, base int) error {
 func loadName(number int) string { return "n" + strconv.Itoa(number+1) }
 
 // beat sends until ctx ends.
-func beat(ctx context.Context, n *natsbus.Bus, number int) {
+func beat(ctx context.Context, n *node, number int) {
 	tick := time.NewTicker(loadBeat)
 	defer tick.Stop()
 	for {
@@ -193,15 +194,15 @@ func beat(ctx context.Context, n *natsbus.Bus, number int) {
 			return
 		case <-tick.C:
 		}
-		n.Send("", bus.KindHeartbeat, make([]byte, loadBytes))
+		n.send("", bus.KindHeartbeat, make([]byte, loadBytes))
 		for follower := 1; number == 0 && follower < loadNodes; follower++ {
-			n.Send(loadName(follower), bus.KindRaft, make([]byte, raftBytes))
+			n.send(loadName(follower), bus.KindRaft, make([]byte, raftBytes))
 		}
 	}
 }
 
 // answer writes a report for each line of input.
-func answer(n *natsbus.Bus, frames *atomic.Uint64) error {
+func answer(n *node, frames *atomic.Uint64) error {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var u syscall.Rusage

@@ -18,7 +18,7 @@ func BenchmarkLatency(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		seq := nodes[0].Send("", bus.KindHeartbeat, payload)
+		seq := nodes[0].send("", bus.KindHeartbeat, payload)
 		for {
 			got := nodes[1].from("n1")
 			if len(got) > 0 && got[len(got)-1] >= seq {
@@ -53,7 +53,7 @@ func BenchmarkBeating(b *testing.B) {
 	began, cpu := time.Now(), used()
 	for b.Loop() {
 		for _, n := range nodes {
-			n.Send("", bus.KindHeartbeat, payload)
+			n.send("", bus.KindHeartbeat, payload)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -28,11 +29,10 @@ type Bus struct {
 	all   string
 	rails []*rail
 
-	identity struct {
+	ran    atomic.Bool
+	newest struct { // message of ours
 		sync.Mutex
-		cluster   string
 		boot, seq uint64
-		ran       bool
 	}
 	receive struct {
 		sync.Mutex
@@ -48,7 +48,7 @@ func New(opt Options) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{opt: opt, log: opt.Log, all: bus.SubjectAll(opt.Sealer.Network())}
-	b.identity.boot = opt.Boot
+	b.newest.boot = opt.Boot
 	for i, conf := range opt.Rails {
 		r, err := newRail(b, i, conf)
 		if err != nil {
@@ -62,11 +62,7 @@ func New(opt Options) (*Bus, error) {
 // Run starts the rails and hands every first copy of a frame to handler until ctx ends; then it stops the servers, each within a deadline. It can be called
 // once. A rail that fails is no error of Run; only a server that does not stop is.
 func (b *Bus) Run(ctx context.Context, handler Handler) error {
-	b.identity.Lock()
-	ran := b.identity.ran
-	b.identity.ran = true
-	b.identity.Unlock()
-	if ran {
+	if b.ran.Swap(true) {
 		return ErrRunning
 	}
 	b.setHandler(handler)
@@ -86,40 +82,36 @@ func (b *Bus) setHandler(h Handler) {
 	b.receive.handler = h
 }
 
-// Send seals the payload and queues it on every rail, for one node or, with an empty name, for all. It never waits and keeps no part of payload. It returns
-// the sequence number of the frame, or 0 when the frame breaks a limit of package bus, which is logged.
-func (b *Bus) Send(to string, kind bus.Kind, payload []byte) uint64 {
-	b.identity.Lock()
-	b.identity.seq++
-	env := bus.Envelope{
-		Cluster: b.identity.cluster, From: b.opt.Node, Install: b.opt.Install, Boot: b.identity.boot, Seq: b.identity.seq,
-		Kind: kind, Payload: payload,
-	}
-	b.identity.Unlock()
-	frame, err := b.opt.Sealer.Seal(env)
-	if err != nil {
-		if more, ok := b.unsealed.allow(time.Now()); ok {
-			b.log.Error().Err(err).Stringer("kind", kind).Uint64("more", more).Msg("frame not sent")
+// Send seals frames and queues them on every rail, in their order. It never waits and keeps no part of a payload. A frame that breaks a limit of package
+// bus is left out, which is logged. Frames that go out together share the way: give them together.
+func (b *Bus) Send(frames ...bus.Outgoing) {
+	sealed := make([]outgoing, 0, len(frames))
+	for _, f := range frames {
+		frame, err := b.opt.Sealer.Seal(f.Envelope)
+		if err != nil {
+			if more, ok := b.unsealed.allow(time.Now()); ok {
+				b.log.Error().Err(err).Stringer("kind", f.Envelope.Kind).Uint64("more", more).Msg("frame not sent")
+			}
+			continue
 		}
-		return 0
-	}
-	subject := b.all
-	if to != "" {
-		subject = bus.SubjectTo(b.opt.Sealer.Network(), to)
+		subject := b.all
+		if f.To != "" {
+			subject = bus.SubjectTo(b.opt.Sealer.Network(), f.To)
+		}
+		sealed = append(sealed, outgoing{subject: subject, frame: frame})
+		b.said(f.Envelope)
 	}
 	for _, r := range b.rails {
-		r.send(subject, frame)
+		r.send(sealed)
 	}
-	return env.Seq
 }
 
-// SetIdentity sets the cluster id and the life that later frames carry. A new boot starts its sequence numbers from 1.
-func (b *Bus) SetIdentity(cluster string, boot uint64) {
-	b.identity.Lock()
-	defer b.identity.Unlock()
-	b.identity.cluster = cluster
-	if b.identity.boot != boot {
-		b.identity.boot, b.identity.seq = boot, 0
+// said remembers the newest message of ours.
+func (b *Bus) said(env bus.Envelope) {
+	b.newest.Lock()
+	defer b.newest.Unlock()
+	if env.Boot > b.newest.boot || env.Boot == b.newest.boot && env.Seq > b.newest.seq {
+		b.newest.boot, b.newest.seq = env.Boot, env.Seq
 	}
 }
 
@@ -158,10 +150,10 @@ func (b *Bus) deliver(r *rail, frame []byte) {
 // own looks at a frame under our own name. Servers do not echo, so it is an old frame of ours that somebody replays, or a second node with our name: it has
 // another installation, or, when the whole machine was copied, it says what we have never said.
 func (b *Bus) own(r *rail, env bus.Envelope, now time.Time) {
-	b.identity.Lock()
+	b.newest.Lock()
 	ours := env.Install == b.opt.Install &&
-		(env.Boot < b.identity.boot || env.Boot == b.identity.boot && env.Seq <= b.identity.seq)
-	b.identity.Unlock()
+		(env.Boot < b.newest.boot || env.Boot == b.newest.boot && env.Seq <= b.newest.seq)
+	b.newest.Unlock()
 	if ours {
 		return
 	}

@@ -16,7 +16,9 @@ func (b *Bus) KillServer(rail int) bool {
 func (b *Bus) DropClient(rail int) error { return b.rails[rail].link.Load().nc.ForceReconnect() }
 
 // SendRaw puts bytes on a rail that no sealer made.
-func (b *Bus) SendRaw(rail int, frame []byte) { b.rails[rail].send(b.all, frame) }
+func (b *Bus) SendRaw(rail int, frame []byte) {
+	b.rails[rail].send([]outgoing{{subject: b.all, frame: frame}})
+}
 
 // Limits of queues that tests count with.
 const (

@@ -27,14 +27,16 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// push adds a frame and returns how many were given up for it.
-func (q *queue) push(o outgoing) (dropped uint64) {
+// push adds frames and returns how many were given up for them.
+func (q *queue) push(frames ...outgoing) (dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return 1
+		return uint64(len(frames))
 	}
-	q.items, q.bytes = append(q.items, o), q.bytes+len(o.frame)
+	for _, o := range frames {
+		q.items, q.bytes = append(q.items, o), q.bytes+len(o.frame)
+	}
 	for len(q.items) > queueFrames || q.bytes > queueBytes {
 		q.bytes -= len(q.items[0].frame)
 		q.items[0] = outgoing{}

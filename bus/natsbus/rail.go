@@ -121,14 +121,14 @@ func (r *rail) serve(ctx context.Context) error {
 	return died
 }
 
-// send queues a frame; a rail that is down gives it up.
-func (r *rail) send(subject string, frame []byte) {
+// send queues frames; a rail that is down gives them up.
+func (r *rail) send(frames []outgoing) {
 	l := r.link.Load()
 	if l == nil {
-		r.dropped.Add(1)
+		r.dropped.Add(uint64(len(frames)))
 		return
 	}
-	r.dropped.Add(l.queue.push(outgoing{subject: subject, frame: frame}))
+	r.dropped.Add(l.queue.push(frames...))
 }
 
 // hear notes that a node was heard on this rail.

@@ -44,9 +44,8 @@ func processKey(process int) []byte { return fmt.Appendf(nil, "key of process %1
 
 // The surface that membus.Port has too.
 var _ interface {
-	Send(to string, kind bus.Kind, payload []byte) uint64
+	Send(frames ...bus.Outgoing)
 	Run(ctx context.Context, handler func(env bus.Envelope, rail int)) error
-	SetIdentity(cluster string, boot uint64)
 	Rails() []bus.RailStatus
 } = (*natsbus.Bus)(nil)
 
@@ -63,12 +62,24 @@ const testPing = 200 * time.Millisecond
 type node struct {
 	*natsbus.Bus
 	name string
+	life bus.Envelope // our newest message
 	stop func()
 
 	mu   sync.Mutex
 	got  []bus.Envelope
 	rail []int
 	gate chan struct{} // when not nil, the handler waits for it
+}
+
+// send numbers a message and sends it.
+func (n *node) send(to string, kind bus.Kind, payload []byte) uint64 {
+	n.mu.Lock()
+	n.life.Seq++
+	env := n.life
+	n.mu.Unlock()
+	env.Kind, env.Payload = kind, payload
+	n.Send(bus.Outgoing{To: to, Envelope: env})
+	return env.Seq
 }
 
 func (n *node) handle(env bus.Envelope, rail int) {
@@ -142,7 +153,7 @@ func start(tb testing.TB, opt natsbus.Options) *node {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n := &node{Bus: b, name: opt.Node}
+	n := &node{Bus: b, name: opt.Node, life: bus.Envelope{From: opt.Node, Install: opt.Install, Boot: opt.Boot}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx, n.handle) }()
@@ -191,7 +202,7 @@ func settle(tb testing.TB, nodes []*node) {
 	until(tb, "everybody hears everybody", func() bool {
 		all := true
 		for _, n := range nodes {
-			n.Send("", bus.KindHeartbeat, nil)
+			n.send("", bus.KindHeartbeat, nil)
 			for _, r := range n.Rails() {
 				for _, other := range nodes {
 					all = all && (other == n || r.Peers[other.name].After(began))

@@ -4,6 +4,8 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +23,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/wal"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -106,11 +109,10 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 	if err != nil {
 		return err
 	}
-	carrier.SetIdentity(p.store.Cluster(), boot)
 	self := cluster.NodeID(cfg.Node)
-	n := node.New(node.Config{
-		Name: self, Cluster: cfg.Cluster, Version: env.version, Times: nodeTimes(p.timing), Bootstrap: bootstrap,
-	}, node.Identity{Install: p.store.Install(), Boot: boot}, node.Ports{
+	n := node.New(core.Config{
+		Name: self, Cluster: cfg.Cluster, Version: env.version, Times: nodeTimes(p.timing), Bootstrap: bootstrap, FoundAs: newClusterID(),
+	}, core.Identity{Install: p.store.Install(), Boot: boot}, node.Ports{
 		Bus: carrier, Store: p.store,
 		Prober:    newProber(self, p.log.With().Str("part", "probe").Logger()),
 		Balancers: balancer.NewSet(openBalancer(p.log.With().Str("part", "haproxy").Logger()), p.log.With().Str("part", "balancer").Logger()),
@@ -135,6 +137,13 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 	err = g.Wait()
 	p.log.Info().Err(err).Msg("node stopped")
 	return err
+}
+
+// newClusterID returns an id that no cluster has.
+func newClusterID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails
+	return hex.EncodeToString(b[:])
 }
 
 // bootstrapSpec reads the cluster file that the node may found a cluster with.

@@ -16,7 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lbsync/haproxy"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
-	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 )
 
 // startGraceBeats is for how many beats after our own start a node that was
@@ -24,8 +24,8 @@ import (
 // start together.
 const startGraceBeats = 30
 
-func nodeTimes(t config.Timing) node.Times {
-	return node.Times{
+func nodeTimes(t config.Timing) core.Times {
+	return core.Times{
 		Profile: t.Profile, Beat: t.Beat, Missed: t.Missed, Pulse: t.Pulse, Slack: t.Slack, SuspectAfter: t.SuspectAfter,
 		VoteTTL: t.VoteTTL, FreshWithin: t.FreshWithin, QuorumAge: t.QuorumAge, StartGrace: startGraceBeats * t.Beat,
 		ElectionPulses: t.ElectionPulses,

@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/bus/membus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/memwal"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -32,9 +33,9 @@ func benchCluster(b *testing.B, nodes, members int) []*node.Node {
 	for i, s := range spec.Nodes {
 		disk := memwal.New(uint64(i + 1))
 		h := &hands{told: map[string][]string{}}
-		n := node.New(node.Config{Name: s.Name, Cluster: "test", Version: "bench", Times: times, Bootstrap: &spec},
-			node.Identity{Install: disk.Install(), Boot: 1},
-			node.Ports{Bus: net.Join(string(s.Name), disk.Install(), 1), Store: disk, Prober: proberHands{h}, Balancers: balancerHands{h}},
+		n := node.New(core.Config{Name: s.Name, Cluster: "test", Version: "bench", Times: times, Bootstrap: &spec, FoundAs: "bench"},
+			core.Identity{Install: disk.Install(), Boot: 1},
+			node.Ports{Bus: net.Join(string(s.Name)), Store: disk, Prober: proberHands{h}, Balancers: balancerHands{h}},
 			zerolog.Nop())
 		out = append(out, n)
 		go func() { done <- n.Run(ctx) }()

@@ -5,97 +5,77 @@ package node
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
-	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 )
 
-// diskBacklog is how many orders may wait for the disk. Beyond it the replica is
-// asked for no further work and hears nobody: raft sends everything again.
-const diskBacklog = 1024
+// failed tells the loop that the disk failed.
+type failed struct{ err error }
 
-// job is something to be made durable; it returns what the loop is told about it.
-type job func() input
-
-// writeDisk carries out what is to be durable, one after the other. The store
-// has this goroutine as its owner from the moment there is a replica.
-func (n *Node) writeDisk(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case j := <-n.disk:
-			n.post(ctx, j())
-		}
+// held reads what the disk holds at the start.
+func (n *Node) held() (core.Held, error) {
+	log, err := n.store.Load()
+	if err != nil {
+		return core.Held{}, fmt.Errorf("read the log: %w", err)
 	}
+	return core.Held{Cluster: n.store.Cluster(), Log: log}, nil
 }
 
 // nextJob returns what the disk should do next, with the channel to send it on,
 // which is nil when there is nothing.
-func (n *Node) nextJob() (chan<- job, job) {
+func (n *Node) nextJob() (chan<- core.Job, core.Job) {
 	if len(n.toDisk) == 0 {
 		return nil, nil
 	}
 	return n.disk, n.toDisk[0]
 }
 
-// diskFull tells whether the disk is so far behind that raft has to wait. The
-// loop itself never waits: heartbeats and detection go on.
-func (n *Node) diskFull() bool { return len(n.toDisk) >= diskBacklog }
-
-func (n *Node) write(a *consensus.Append) {
-	n.toDisk = append(n.toDisk, func() input { return storedIn{a, n.store.Append(a)} })
+// writeDisk carries out what is to be durable, one after the other. It owns the
+// store while the node runs: the loop never waits for the disk.
+func (n *Node) writeDisk(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case j := <-n.disk:
+			in, err := n.carryDown(j)
+			if err != nil {
+				n.post(ctx, failed{fmt.Errorf("%w: %w", ErrStorage, err)})
+				return nil
+			}
+			n.post(ctx, in)
+		}
+	}
 }
 
-// newLife begins a new life of this node: its former one was condemned while it
-// ran. It counts from the moment it is durable.
-func (n *Node) newLife(reason string) {
-	n.toDisk = append(n.toDisk, func() input {
+func (n *Node) carryDown(j core.Job) (core.Input, error) {
+	switch j := j.(type) {
+	case core.Append:
+		return core.Stored{Append: j.Append}, n.store.Append(j.Append)
+	case core.NewLife:
 		boot, err := n.store.NextBoot()
-		return bornIn{boot, reason, err}
-	})
-}
-
-// storeFailed makes the error of a node that cannot write.
-func storeFailed(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w", ErrStorage, what, err)
-}
-
-func (n *Node) born(in bornIn) {
-	if in.err != nil {
-		n.fail(storeFailed("a new life could not be recorded", in.err))
-		return
+		if err != nil {
+			return nil, fmt.Errorf("a new life could not be recorded: %w", err)
+		}
+		return core.Born{Boot: boot, Reason: j.Reason}, nil
+	case core.Join:
+		return n.join(j)
 	}
-	n.boot = in.boot
-	n.book.Reset()
-	n.machine.Reborn(in.boot)
-	n.bus.SetIdentity(n.clusterID, in.boot)
-	n.dirty = true
-	n.notice(time.Now(), "node.new-life", string(n.cfg.Name), in.reason)
+	return nil, fmt.Errorf("unknown order %T", j)
 }
 
-func (n *Node) votesInLog(install uint64) bool {
-	for _, m := range n.roster {
-		if m.ID == install {
-			return m.Role == consensus.RoleVoter
+func (n *Node) join(j core.Join) (core.Input, error) {
+	if j.Founding != nil {
+		if err := n.store.Append(j.Founding); err != nil {
+			return nil, fmt.Errorf("the first state could not be written: %w", err)
 		}
 	}
-	return false
-}
-
-// nodeOf finds the node of an installation: a member of the log, or one that is
-// heard. Who was just let in does not know the members yet, and has to answer.
-func (n *Node) nodeOf(install uint64) (cluster.NodeID, bool) {
-	for _, m := range n.roster {
-		if m.ID == install {
-			return cluster.NodeID(m.Node), true
-		}
+	if err := n.store.SetCluster(j.Cluster); err != nil {
+		return nil, fmt.Errorf("the cluster id could not be recorded: %w", err)
 	}
-	for name, p := range n.peers {
-		if p.env.Install == install {
-			return name, true
-		}
+	held, err := n.held()
+	if err != nil {
+		return nil, err
 	}
-	return "", false
+	return core.Joined{Cluster: j.Cluster, Log: held.Log}, nil
 }

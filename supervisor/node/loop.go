@@ -4,81 +4,173 @@ package node
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/health"
+	"github.com/rs/zerolog"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
-	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
-	"github.com/evenkeel-ha/evenkeel/supervisor/failover"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 )
 
-// leaveWait is how long a node that stops waits until its leaving is committed
-// and, where it led, another node leads.
-const leaveWait = 1500 * time.Millisecond
-
-// inboxBatch is how many inputs are handled before the clock is looked at again.
+// inboxBatch is how many inputs are given to the core at once, at most.
 const inboxBatch = 256
 
+// question is a look at the core, by somebody outside of the loop.
+type question func(now time.Time, c *core.Core)
+
+// loop feeds the core, one step at a time, and hands on what it asks for. What
+// came together is given together: a thousand checks may answer in one moment.
 func (n *Node) loop(ctx, shell context.Context) error {
-	defer n.dismissWaiters()
-	n.started = time.Now()
+	defer n.dismiss()
 	clock := time.NewTimer(0)
 	defer clock.Stop()
-	armed := time.Time{}
-	done, leave := ctx.Done(), (<-chan time.Time)(nil)
+	armed, done := time.Time{}, ctx.Done()
 	for {
 		disk, next := n.nextJob()
+		var inputs []core.Input
 		select {
 		case <-shell.Done():
 			return nil
 		case <-done:
 			done = nil
-			leave = time.After(n.leave())
-		case <-leave:
-			return nil
+			inputs = append(inputs, core.Leave{})
 		case in := <-n.inbox:
-			n.handle(in)
-			n.drain()
+			inputs = n.gather(inputs, in)
 		case disk <- next:
 			n.toDisk = n.toDisk[1:]
 		case <-clock.C:
-			n.drain() // what lies unread speaks for the nodes that would be called silent
-			n.tick(time.Now())
+			armed = time.Time{}
 		}
-		if n.pacer.joined {
-			n.tick(time.Now())
-		}
-		n.pump()
-		if n.beatIfUrgent(time.Now()) {
-			n.pump()
-		}
-		n.settle(time.Now())
-		if due := n.due(); due != armed {
-			clock.Reset(time.Until(due))
-			armed = due
-		}
+		now := time.Now()
+		inputs = n.look(now, n.drain(inputs))
+		n.carryOut(n.core.Step(now, inputs...))
 		if n.failure != nil {
 			return n.failure
 		}
-		if n.hasLeft() {
+		if n.core.Left(now) {
 			return nil
+		}
+		if due := n.core.Due(); due != armed {
+			clock.Reset(time.Until(due))
+			armed = due
 		}
 	}
 }
 
-// drain handles what came together with an input, so that what follows from all
-// of it is worked out once: a thousand checks may answer in the same moment.
-func (n *Node) drain() {
-	for range inboxBatch {
+// drain takes what else is there already. What lies unread also speaks for the
+// nodes that would be called silent.
+func (n *Node) drain(inputs []core.Input) []core.Input {
+	for len(inputs) < inboxBatch {
 		select {
 		case in := <-n.inbox:
-			n.handle(in)
+			inputs = n.gather(inputs, in)
 		default:
-			return
+			return inputs
 		}
 	}
+	return inputs
+}
+
+// gather adds an input for the core; a question is answered at once.
+func (n *Node) gather(inputs []core.Input, in any) []core.Input {
+	switch in := in.(type) {
+	case question:
+		in(time.Now(), n.core)
+	case asking:
+		n.asked[in.submit.Command.ID] = in.answer
+		inputs = append(inputs, in.submit)
+	case failed:
+		n.fail(in.err)
+	case core.Input:
+		inputs = append(inputs, in)
+	}
+	return inputs
+}
+
+// levels are those of the core's notes in the log.
+var levels = map[core.Level]zerolog.Level{
+	core.Debug: zerolog.DebugLevel, core.Info: zerolog.InfoLevel, core.Warn: zerolog.WarnLevel, core.Error: zerolog.ErrorLevel,
+}
+
+// look tells the core about our rails, if anything about them changed.
+func (n *Node) look(now time.Time, inputs []core.Input) []core.Input {
+	if now.Before(n.core.Due()) {
+		return inputs // they are looked at when the core looks at its clock
+	}
+	var rails []core.Rail
+	for _, r := range n.bus.Rails() {
+		rails = append(rails, core.Rail{
+			Name: r.Name, Listen: r.Listen, Up: r.Up, Err: r.Err, Since: r.Since, Peers: r.Heard(now, n.cfg.Times.SuspectAfter),
+		})
+	}
+	if slices.Equal(rails, n.rails) {
+		return inputs
+	}
+	n.rails = rails
+	return append(inputs, core.Railed{Rails: rails})
+}
+
+// carryOut hands on what the core asks for.
+func (n *Node) carryOut(out core.Output) {
+	n.fail(out.Err)
+	n.send(out.Send)
+	n.toDisk = append(n.toDisk, out.Disk...)
+	if out.Until != n.until {
+		n.until = out.Until
+		n.balancers.Until(out.Until)
+	}
+	if out.NewMembers {
+		n.prober.Watch(out.Members)
+	}
+	if out.NewDuties {
+		n.balancers.Do(out.Duties)
+	}
+	for _, a := range out.Answers {
+		n.asked[a.ID] <- answer{a.Outcome, a.Err}
+		delete(n.asked, a.ID)
+	}
+	n.tell(out)
+}
+
+// send sends what goes out in one step together, so that it shares the way.
+func (n *Node) send(messages []core.Message) {
+	var frames []bus.Outgoing
+	for _, m := range messages {
+		payload, err := bus.EncodeBody(m.Body)
+		if err != nil {
+			n.log.Error().Err(err).Stringer("kind", m.Envelope.Kind).Msg("a message could not be encoded")
+			continue
+		}
+		m.Envelope.Payload = payload
+		frames = append(frames, bus.Outgoing{To: m.To, Envelope: m.Envelope})
+	}
+	if len(frames) > 0 {
+		n.bus.Send(frames...)
+	}
+}
+
+// tell writes the log and feeds the readers of events.
+func (n *Node) tell(out core.Output) {
+	for _, note := range out.Notes {
+		n.log.WithLevel(levels[note.Level]).Msg(note.Text)
+	}
+	for _, e := range out.Notices {
+		n.log.Info().Str("event", e.Kind).Str("subject", e.Subject).Msg(e.Reason)
+		n.hub.local(e)
+	}
+	var events []cluster.Event
+	for _, e := range out.Events {
+		level := levels[core.Info]
+		if e.Old {
+			level = levels[core.Debug]
+		}
+		n.log.WithLevel(level).Str("event", e.Kind).Str("subject", e.Subject).Str("from", e.From).Str("to", e.To).
+			Uint64("index", e.Index).Uint64("epoch", e.Epoch).Msg(e.Reason)
+		events = append(events, e.Event)
+	}
+	n.hub.committed(events)
 }
 
 // fail makes the loop end with the first error.
@@ -86,135 +178,4 @@ func (n *Node) fail(err error) {
 	if n.failure == nil {
 		n.failure = err
 	}
-}
-
-// leave says that the node is about to stop, hands leadership over, and returns
-// how long to wait for the cluster's answer.
-func (n *Node) leave() time.Duration {
-	n.leaving = true
-	n.beat(time.Now())
-	if n.authority != "" || n.state.Node(n.cfg.Name).Life != cluster.LifeAlive {
-		return 0
-	}
-	n.handOver()
-	return leaveWait
-}
-
-// hasLeft tells whether nothing is left to wait for: our leaving is in the log,
-// and whoever follows us as leader leads.
-func (n *Node) hasLeft() bool {
-	return n.leaving && n.state.Node(n.cfg.Name).Life == cluster.LifeLeft && (!n.handedOver || !n.leads)
-}
-
-// handOver gives leadership to the voter that is furthest in the log, so that
-// the cluster is not without a leader for an election timeout.
-func (n *Node) handOver() {
-	if !n.leads {
-		return
-	}
-	var best consensus.Peer
-	for _, p := range n.replica.Status().Peers {
-		if p.Active && !p.Restoring && n.votesInLog(p.ID) && (best.ID == 0 || p.Match > best.Match) {
-			best = p
-		}
-	}
-	if best.ID == 0 {
-		return
-	}
-	if err := n.replica.Transfer(best.ID); err != nil {
-		n.log.Warn().Err(err).Msg("leadership cannot be handed over; the others will elect")
-		return
-	}
-	n.handedOver = true
-}
-
-// tick is what the passing of time asks for.
-func (n *Node) tick(now time.Time) {
-	n.watch(now)
-	for _, v := range n.detector.Tick(now) {
-		n.verdict(now, v)
-	}
-	n.step(now, failover.Tick{Heard: cluster.NodeIDs(n.detector.Heard(now, n.cfg.Times.FreshWithin))})
-	beat := n.pacer.beatDue(now)
-	if n.pacer.pulseDue(now) {
-		n.pacer.pulsed(now)
-		n.tickReplica(now)
-		n.found(now)
-		n.expireWaiters(now)
-	}
-	if beat {
-		n.beat(now)
-	}
-	n.checkAuthority(now)
-}
-
-// due is when the passing of time has to be looked at next.
-func (n *Node) due() time.Time {
-	due := n.pacer.due()
-	if n.urgent {
-		due = sooner(due, n.pacer.newsAt())
-	}
-	if silent, ok := n.detector.Deadline(); ok {
-		due = sooner(due, silent)
-	}
-	if !n.until.IsZero() {
-		due = sooner(due, n.until.Add(time.Nanosecond)) // at which it still holds
-	}
-	return due
-}
-
-func sooner(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// watch begins to expect heartbeats: at the first that comes, or, for a node
-// never heard, when the grace after our own start is over.
-func (n *Node) watch(now time.Time) {
-	grace := now.Sub(n.started) < n.cfg.Times.StartGrace
-	for _, s := range n.state.Spec.Nodes {
-		_, heard := n.peers[s.Name]
-		if s.Name == n.cfg.Name || n.watched[s.Name] || (grace && !heard) {
-			continue
-		}
-		n.watched[s.Name] = true
-		n.detector.Watch(now, string(s.Name))
-	}
-}
-
-func (n *Node) verdict(now time.Time, v health.Verdict) {
-	n.dirty = true
-	n.step(now, failover.Verdict{Verdict: v})
-}
-
-// notice tells people something that this node noticed by itself.
-func (n *Node) notice(now time.Time, kind, subject, reason string) {
-	n.log.Info().Str("event", kind).Str("subject", subject).Msg(reason)
-	n.hub.local(cluster.Notice{Node: n.cfg.Name, Event: cluster.Event{
-		At: now.UnixMilli(), Kind: kind, Subject: subject, Reason: reason,
-	}})
-}
-
-// probeMembers tells the prober which members are this node's to probe: its own,
-// and the agentless ones of the pools that its balancers carry.
-func (n *Node) probeMembers() {
-	var out []cluster.Member
-	clear(n.probing)
-	for _, m := range n.members {
-		if m.Node == n.cfg.Name || (m.Agentless() && slices.Contains(n.state.Spec.BalancerNodes(m.Pool), n.cfg.Name)) {
-			out = append(out, m)
-			n.probing[m.ID] = true
-		}
-	}
-	maps.DeleteFunc(n.mine, func(id cluster.MemberID, _ memberHealth) bool { return !n.probing[id] })
-	n.prober.Watch(out)
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

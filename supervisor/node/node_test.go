@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/memwal"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -115,7 +116,7 @@ func TestMajorityLostFreezesEverything(t *testing.T) {
 			w.t.Errorf("verdict %q %v, want no-quorum with a reason", v.Verdict, v.Problems)
 		}
 		w.ms[0].say("web/n1", health.Down)
-		if _, err := w.ms[0].node.Submit(w.t.Context(), "tester", drain("web/n3")); !errors.Is(err, node.ErrNoQuorum) {
+		if _, err := w.ms[0].node.Submit(w.t.Context(), "tester", drain("web/n3")); !errors.Is(err, core.ErrNoQuorum) {
 			w.t.Errorf("submit without quorum: %v, want ErrNoQuorum", err)
 		}
 		if diff := cmp.Diff(before, w.ms[0].history("web/n2")); diff != "" {

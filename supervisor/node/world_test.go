@@ -20,12 +20,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/memwal"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
 // times are those of the lan profile. The tests run in a bubble, where time
 // passes only when everybody waits, so no busy machine disturbs them.
-var times = node.Times{
+var times = core.Times{
 	Profile: "lan", Beat: 100 * time.Millisecond, Missed: 3, Pulse: 50 * time.Millisecond, Slack: 10 * time.Millisecond, SuspectAfter: 300 * time.Millisecond,
 	VoteTTL: 300 * time.Millisecond, FreshWithin: 150 * time.Millisecond, QuorumAge: 500 * time.Millisecond,
 	StartGrace: 3 * time.Second, ElectionPulses: 8,
@@ -218,11 +219,10 @@ func (m *machine) start() {
 	if err != nil {
 		m.w.t.Fatal(err)
 	}
-	port := m.w.net.Join(m.name, m.disk.Install(), boot)
-	port.SetIdentity(m.disk.Cluster(), boot)
+	port := m.w.net.Join(m.name)
 	m.hands = &hands{told: map[string][]string{}}
-	m.node = node.New(node.Config{Name: cluster.NodeID(m.name), Cluster: "test", Version: "test", Times: times, Bootstrap: &m.w.spec},
-		node.Identity{Install: m.disk.Install(), Boot: boot},
+	m.node = node.New(core.Config{Name: cluster.NodeID(m.name), Cluster: "test", Version: "test", Times: times, Bootstrap: &m.w.spec, FoundAs: fmt.Sprintf("id-%d-%d", m.disk.Install(), boot)},
+		core.Identity{Install: m.disk.Install(), Boot: boot},
 		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}},
 		zerolog.New(zerolog.NewTestWriter(m.w.t)).With().Str("node", m.name).Logger())
 	ctx, stop := context.WithCancel(context.Background())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package core
 
 import (
 	"fmt"
@@ -13,25 +13,25 @@ import (
 // problemsTold bounds the problems that are listed; the rest is counted.
 const problemsTold = 50
 
-// judge answers whether all is well, and says what is not, worst first.
-func (n *Node) judge(now time.Time, v cluster.View) (cluster.Verdict, []string) {
+// assess answers whether all is well, and says what is not, worst first.
+func (c *Core) assess(now time.Time, v cluster.View) (cluster.Verdict, []string) {
 	var problems []string
-	if n.clusterID != "" && n.stranger(now) != "" {
-		problems = append(problems, fmt.Sprintf("another cluster with our name and key is heard here: %s (ours is %s); the two stay apart", n.stranger(now), n.clusterID))
+	if c.clusterID != "" && c.stranger(now) != "" {
+		problems = append(problems, fmt.Sprintf("another cluster with our name and key is heard here: %s (ours is %s); the two stay apart", c.stranger(now), c.clusterID))
 	}
-	if n.clusterID == "" || len(v.Nodes) == 0 {
-		return cluster.WaitingVerdict, append([]string{n.waiting(now)}, problems...)
+	if c.clusterID == "" || len(v.Nodes) == 0 {
+		return cluster.WaitingVerdict, append([]string{c.waiting(now)}, problems...)
 	}
 	if !v.Quorum.Holds {
 		return cluster.NoQuorumVerdict, append([]string{strings.TrimPrefix(v.Quorum.Reason, "no quorum: ") + "; nothing is changed on any balancer of this node meanwhile"}, problems...)
 	}
-	if n.replica != nil && n.replica.Status().Stalled {
+	if c.replica != nil && c.replica.Status().Stalled {
 		problems = append(problems, "the disk of this node does not answer; what is decided now is not known here")
 	}
 	// A stranger is told and does not make our own cluster any worse.
-	own := n.problemsOf(v)
+	own := c.problemsOf(v)
 	verdict := cluster.WellVerdict
-	if len(own) > 0 || n.replica != nil && n.replica.Status().Stalled {
+	if len(own) > 0 || c.replica != nil && c.replica.Status().Stalled {
 		verdict = cluster.DegradedVerdict
 	}
 	return verdict, bounded(append(problems, own...))
@@ -45,27 +45,27 @@ func bounded(problems []string) []string {
 }
 
 // waiting tells what a node that belongs to no cluster waits for.
-func (n *Node) waiting(now time.Time) string {
-	b := n.cfg.Bootstrap
+func (c *Core) waiting(now time.Time) string {
+	b := c.cfg.Bootstrap
 	switch {
-	case n.clusterID != "":
+	case c.clusterID != "":
 		return "the node joined the cluster and waits for the cluster file from its leader"
-	case n.unfounded != "" && b == nil:
+	case c.unfounded != "" && b == nil:
 		return "founding a cluster was cut short on this node; start it with the cluster file (bootstrap) to go on, or remove its data directory to join another one"
-	case n.unfounded != "" && n.stranger(now) != "":
+	case c.unfounded != "" && c.stranger(now) != "":
 		return "founding a cluster was cut short on this node, and another cluster is heard meanwhile; remove the data directory of this node to join that one"
-	case n.stranger(now) != "":
+	case c.stranger(now) != "":
 		return "a cluster is heard; this node waits for its leader to let it in (is it in the cluster file?)"
 	case b == nil:
 		return "the node belongs to no cluster and waits to be let in by one; to found one, start it with a cluster file (bootstrap)"
-	case firstVoter(*b) != n.cfg.Name:
+	case firstVoter(*b) != c.cfg.Name:
 		return fmt.Sprintf("no cluster yet: node %s founds it, as the first voter of the cluster file", firstVoter(*b))
 	}
 	return fmt.Sprintf("no cluster yet: to found it, this node needs to hear %d of its %d voters", len(b.Voters())/2+1, len(b.Voters()))
 }
 
 // problemsOf lists what is not as it should be.
-func (n *Node) problemsOf(v cluster.View) []string {
+func (c *Core) problemsOf(v cluster.View) []string {
 	var out []string
 	if v.Leader == "" {
 		out = append(out, "the cluster has no leader; nothing can be decided now")
@@ -86,13 +86,13 @@ func (n *Node) problemsOf(v cluster.View) []string {
 		}
 	}
 	for _, b := range v.Balancers {
-		if !b.InStep && n.state.Node(b.Node).Mode != cluster.ModeMaintenance {
+		if !b.InStep && c.state.Node(b.Node).Mode != cluster.ModeMaintenance {
 			out = append(out, fmt.Sprintf("balancer %s on %s is not in step%s", b.Name, b.Node, colon(b.Reason)))
 		}
 	}
 	for _, p := range v.Pools {
 		for _, m := range p.Members {
-			if m.Service == cluster.Out && m.Admin == cluster.AdminReady && !n.excused(m.Node) {
+			if m.Service == cluster.Out && m.Admin == cluster.AdminReady && !c.excused(m.Node) {
 				out = append(out, fmt.Sprintf("member %s/%s is out%s", p.Name, m.Name, colon(m.Reason)))
 			}
 		}
@@ -102,11 +102,11 @@ func (n *Node) problemsOf(v cluster.View) []string {
 
 // excused tells whether the members of a node are no problem of their own: an
 // operator took the node out, or the node itself is the problem.
-func (n *Node) excused(node cluster.NodeID) bool {
+func (c *Core) excused(node cluster.NodeID) bool {
 	if node == "" {
 		return false // agentless
 	}
-	st := n.state.Node(node)
+	st := c.state.Node(node)
 	return st.Mode != cluster.ModeActive || st.Life != cluster.LifeAlive
 }
 

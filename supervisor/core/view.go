@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package node
+package core
 
 import (
-	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -13,100 +14,55 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 )
 
-// askWait bounds how long a reader waits for the loop.
-const askWait = 2 * time.Second
-
-type specAnswer struct {
-	spec     cluster.Spec
-	revision uint64
-}
-
 // View returns what this node sees of the cluster.
-func (n *Node) View() cluster.View {
-	in := viewIn{make(chan cluster.View, 1)}
-	if v, ok := ask(n, in, in.answer); ok {
-		return v
-	}
-	return cluster.View{
-		At: time.Now().UnixMilli(), Node: n.cfg.Name, Version: n.cfg.Version, Cluster: n.cfg.Cluster,
-		Verdict: cluster.NoQuorumVerdict, Problems: []string{"the node does not answer: it is stopping, or overloaded"},
-	}
-}
-
-// Spec returns the cluster file that this node runs, and its revision.
-func (n *Node) Spec() (cluster.Spec, uint64) {
-	in := specIn{make(chan specAnswer, 1)}
-	a, _ := ask(n, in, in.answer)
-	return a.spec, a.revision
-}
-
-// Notices returns the events since the given index, and those to come.
-func (n *Node) Notices(ctx context.Context, since uint64) ([]cluster.Notice, <-chan cluster.Notice) {
-	return n.hub.read(ctx, since)
-}
-
-func ask[T any](n *Node, in input, answer chan T) (T, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), askWait)
-	defer cancel()
-	n.post(ctx, in)
-	select {
-	case v := <-answer:
-		return v, true
-	case <-n.ended:
-	case <-ctx.Done():
-	}
-	var none T
-	return none, false
-}
-
-func (n *Node) view(now time.Time) cluster.View {
-	voters := n.voters
+func (c *Core) View(now time.Time) cluster.View {
+	voters := c.voters
 	v := cluster.View{
-		At: now.UnixMilli(), Node: n.cfg.Name, Version: n.cfg.Version, Cluster: n.cfg.Cluster, ClusterID: n.clusterID,
-		Leader: n.leader, Index: n.state.Index, Epoch: n.state.Epoch, Revision: n.state.Revision, Timing: n.cfg.Times.Profile,
+		At: now.UnixMilli(), Node: c.cfg.Name, Version: c.cfg.Version, Cluster: c.cfg.Cluster, ClusterID: c.clusterID,
+		Leader: c.leader, Index: c.state.Index, Epoch: c.state.Epoch, Revision: c.state.Revision, Timing: c.cfg.Times.Profile,
 		Quorum: cluster.QuorumView{
-			Have: n.book.Behind(now, voters, n.cfg.Times.QuorumAge), Need: len(voters)/2 + 1, Voters: len(voters),
-			Holds: n.authority == "", Reason: n.authority,
+			Have: c.book.Behind(now, voters, c.cfg.Times.QuorumAge), Need: len(voters)/2 + 1, Voters: len(voters),
+			Holds: c.authority == "", Reason: c.authority,
 		},
 	}
-	if n.replica != nil {
-		v.Term = n.replica.Status().Term
+	if c.replica != nil {
+		v.Term = c.replica.Status().Term
 	}
-	for _, r := range n.bus.Rails() {
+	for _, r := range c.rails {
 		v.Rails = append(v.Rails, cluster.RailView{
-			Name: r.Name, Listen: r.Listen, Up: r.Up, Error: r.Err, Since: r.Since.UnixMilli(), Peers: n.heardOn(now, r),
+			Name: r.Name, Listen: r.Listen, Up: r.Up, Error: r.Err, Since: r.Since.UnixMilli(), Peers: r.Peers,
 		})
 	}
-	for _, s := range n.state.Spec.Nodes {
-		v.Nodes = append(v.Nodes, n.nodeView(now, s))
+	for _, s := range c.state.Spec.Nodes {
+		v.Nodes = append(v.Nodes, c.nodeView(now, s))
 	}
-	said := n.balancersSaid()
-	v.Balancers = n.balancerViews(said)
-	v.Pools = n.poolViews(now, said)
-	v.Verdict, v.Problems = n.judge(now, v)
+	said := c.balancersSaid()
+	v.Balancers = c.balancerViews(now, said)
+	v.Pools = c.poolViews(now, said)
+	v.Verdict, v.Problems = c.assess(now, v)
 	return v
 }
 
-func (n *Node) nodeView(now time.Time, s cluster.NodeSpec) cluster.NodeView {
-	st := n.state.Node(s.Name)
+func (c *Core) nodeView(now time.Time, s cluster.NodeSpec) cluster.NodeView {
+	st := c.state.Node(s.Name)
 	v := cluster.NodeView{
 		Name: s.Name, Life: st.Life.String(), Reason: st.Reason, Since: st.Since, Mode: st.Mode, ModeBy: st.ModeBy,
-		Votes: s.Votes(), Witness: s.Witness, Leads: n.leader == s.Name, Address: s.Address,
-		Epoch: st.Epoch, Boot: st.Boot, SilenceMs: -1, Log: n.roleInLog(s.Name),
+		Votes: s.Votes(), Witness: s.Witness, Leads: c.leader == s.Name, Address: s.Address,
+		Epoch: st.Epoch, Boot: st.Boot, SilenceMs: -1, Log: c.roleInLog(s.Name),
 	}
-	if s.Name == n.cfg.Name {
-		v.SilenceMs, v.Revision, v.Version = 0, n.state.Revision, n.cfg.Version
-		rails := n.ownRails(now)
+	if s.Name == c.cfg.Name {
+		v.SilenceMs, v.Revision, v.Version = 0, c.state.Revision, c.cfg.Version
+		rails := c.ownRails()
 		v.Rails, v.RailsUp = len(rails), railsUp(rails)
 		return v
 	}
-	if d, ok := n.detector.State(now, string(s.Name)); ok && d.State == health.Suspect && st.Life == cluster.LifeAlive {
+	if d, ok := c.detector.State(now, string(s.Name)); ok && d.State == health.Suspect && st.Life == cluster.LifeAlive {
 		v.Life, v.Reason = "suspect", fmt.Sprintf("silent for %s", d.Silence.Round(time.Millisecond))
 	}
-	if p, ok := n.peers[s.Name]; ok {
+	if p, ok := c.peers[s.Name]; ok {
 		v.SilenceMs = now.Sub(p.at).Milliseconds()
 		v.Revision, v.Version = p.beat.Revision, p.beat.Version
-		v.Lags = p.beat.Revision < n.state.Revision && v.Life == string(cluster.LifeAlive) && now.Sub(n.specAt) > n.cfg.Times.SuspectAfter
+		v.Lags = p.beat.Revision < c.state.Revision && v.Life == string(cluster.LifeAlive) && now.Sub(c.specAt) > c.cfg.Times.SuspectAfter
 		v.Rails, v.RailsUp = len(p.beat.Rails), railsUp(p.beat.Rails)
 	}
 	return v
@@ -114,12 +70,12 @@ func (n *Node) nodeView(now time.Time, s cluster.NodeSpec) cluster.NodeView {
 
 // roleInLog tells whether the node's admitted installation takes part in the
 // log, and how.
-func (n *Node) roleInLog(name cluster.NodeID) string {
-	if n.replica == nil {
+func (c *Core) roleInLog(name cluster.NodeID) string {
+	if c.replica == nil {
 		return "none"
 	}
-	install := n.state.Node(name).Install
-	for _, m := range n.roster {
+	install := c.state.Node(name).Install
+	for _, m := range c.roster {
 		if m.ID == install {
 			return m.Role.String()
 		}
@@ -141,10 +97,10 @@ func railsUp(rails []bus.RailHealth) int {
 // newest heartbeats of the others.
 type said map[cluster.NodeID][]bus.BalancerHealth
 
-func (n *Node) balancersSaid() said {
-	out := said{n.cfg.Name: n.ownBalancers()}
-	for name, p := range n.peers {
-		out[name] = p.beat.Balancers
+func (c *Core) balancersSaid() said {
+	out := said{c.cfg.Name: c.ownBalancers()}
+	for _, name := range slices.Sorted(maps.Keys(c.peers)) {
+		out[name] = c.peers[name].beat.Balancers
 	}
 	return out
 }
@@ -158,15 +114,15 @@ func (s said) about(node cluster.NodeID, balancer string) (bus.BalancerHealth, b
 	return bus.BalancerHealth{}, false
 }
 
-func (n *Node) balancerViews(s said) []cluster.BalancerView {
+func (c *Core) balancerViews(now time.Time, s said) []cluster.BalancerView {
 	var out []cluster.BalancerView
-	for _, b := range n.state.Spec.Balancers {
+	for _, b := range c.state.Spec.Balancers {
 		for _, node := range b.Nodes {
 			v := cluster.BalancerView{Name: b.Name, Node: node, Reason: "the node has said nothing about it yet"}
 			if h, ok := s.about(node, b.Name); ok {
 				v.InStep, v.Since, v.Reason, v.Drift, v.Epoch = h.InStep, h.SinceUnixMs, h.Error, h.Drift, h.Epoch
 			}
-			if why := n.unheard(node); why != "" {
+			if why := c.unheard(now, node); why != "" {
 				v.InStep, v.Reason = false, why
 			}
 			out = append(out, v)
@@ -176,31 +132,31 @@ func (n *Node) balancerViews(s said) []cluster.BalancerView {
 }
 
 // unheard tells why what a node said about itself may be out of date.
-func (n *Node) unheard(node cluster.NodeID) string {
-	if node == n.cfg.Name {
+func (c *Core) unheard(now time.Time, node cluster.NodeID) string {
+	if node == c.cfg.Name {
 		return ""
 	}
-	p, ok := n.peers[node]
+	p, ok := c.peers[node]
 	if !ok {
 		return fmt.Sprintf("node %s was never heard", node)
 	}
-	if silence := time.Since(p.at); silence > n.cfg.Times.SuspectAfter {
+	if silence := now.Sub(p.at); silence > c.cfg.Times.SuspectAfter {
 		return fmt.Sprintf("node %s is silent for %s; this is old news", node, silence.Round(100*time.Millisecond))
 	}
 	return ""
 }
 
-func (n *Node) poolViews(now time.Time, s said) []cluster.PoolView {
-	ev := n.evidence(now)
+func (c *Core) poolViews(now time.Time, s said) []cluster.PoolView {
+	ev := c.evidence(now)
 	servers := s.servers()
 	var out []cluster.PoolView
-	for _, p := range n.state.Spec.Pools {
+	for _, p := range c.state.Spec.Pools {
 		v := cluster.PoolView{Name: p.Name, Backend: p.BackendName(), Floor: p.Drain.Least()}
-		for _, m := range n.members {
+		for _, m := range c.members {
 			if m.ID.Pool != p.Name {
 				continue
 			}
-			st, cond := converge.Standing(n.state, ev, m), n.state.Member(m.ID)
+			st, cond := converge.Standing(c.state, ev, m), c.state.Member(m.ID)
 			if h, ok := ev.Health[m.ID]; ok && h.Condition != cluster.Unknown {
 				cond.Condition = h.Condition
 			}
@@ -210,7 +166,7 @@ func (n *Node) poolViews(now time.Time, s said) []cluster.PoolView {
 			v.Members = append(v.Members, cluster.MemberView{
 				Name: m.ID.Member, Node: m.Node, Address: m.Address, Port: m.Port, Service: st.Service,
 				Reason: st.Reason, Since: st.Since, Condition: cond.Condition, Admin: cond.Admin,
-				Servers: n.serversOf(s, servers, m),
+				Servers: c.serversOf(s, servers, m),
 			})
 		}
 		out = append(out, v)
@@ -228,8 +184,8 @@ type serverKey struct {
 // ready.
 func (s said) servers() map[serverKey]cluster.ServerView {
 	out := map[serverKey]cluster.ServerView{}
-	for node, balancers := range s {
-		for _, b := range balancers {
+	for _, node := range slices.Sorted(maps.Keys(s)) {
+		for _, b := range s[node] {
 			for _, h := range b.Servers {
 				out[serverKey{node, b.Name, h.Backend, h.Server}] = cluster.ServerView{
 					Balancer: b.Name, Node: node, Admin: h.Admin, Phase: h.Phase, Reason: h.Reason,
@@ -244,9 +200,9 @@ func (s said) servers() map[serverKey]cluster.ServerView {
 // serversOf returns the member on each balancer that carries it. A server that
 // its node does not tell about is ready, if the node speaks for the balancer at
 // all and can tell about every server that is not.
-func (n *Node) serversOf(s said, told map[serverKey]cluster.ServerView, m cluster.Member) []cluster.ServerView {
+func (c *Core) serversOf(s said, told map[serverKey]cluster.ServerView, m cluster.Member) []cluster.ServerView {
 	var out []cluster.ServerView
-	for _, b := range n.state.Spec.Balancers {
+	for _, b := range c.state.Spec.Balancers {
 		if !m.Pool.On(b.Name) {
 			continue
 		}

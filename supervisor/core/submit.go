@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
+)
+
+// waitersMax bounds the requests under way at once.
+const waitersMax = 256
+
+// Errors of an Answer.
+var (
+	// ErrNoQuorum tells that nothing can be decided now. The request had no effect
+	// yet; it may still take effect if it reached the leader.
+	ErrNoQuorum = errors.New("nothing can be decided now")
+	// ErrUnknown tells that the outcome is not known.
+	ErrUnknown = errors.New("it is not known whether it took effect")
+	// ErrBusy tells that too many requests are under way.
+	ErrBusy = errors.New("too many requests are under way on this node; try again in a moment")
+)
+
+// waiter is a request under way.
+type waiter struct {
+	encoded      []byte
+	since, until time.Time
+	retry        time.Time
+}
+
+func (c *Core) answer(a Answer) { c.out.Answers = append(c.out.Answers, a) }
+
+func (c *Core) submit(in Submit) {
+	encoded, err := in.Command.Encode()
+	switch {
+	case err != nil:
+	case len(c.waiters) >= waitersMax:
+		err = ErrBusy
+	case c.replica == nil:
+		err = fmt.Errorf("%w: the node belongs to no cluster yet", ErrNoQuorum)
+	}
+	if err != nil {
+		c.answer(Answer{ID: in.Command.ID, Err: err})
+		return
+	}
+	c.waiters[in.Command.ID] = waiter{encoded: encoded, since: c.now, until: in.Until, retry: c.now.Add(proposeRetry)}
+	c.route(encoded)
+}
+
+// proposeOwn puts a command of this leader's machine into the log. Its id is
+// unique: an installation counts its lives, and a life its commands.
+func (c *Core) proposeOwn(body cluster.Body) {
+	c.commands++
+	id := fmt.Sprintf("%x-%x-%x", c.install, c.boot, c.commands)
+	encoded, err := cluster.Command{ID: id, At: c.now.UnixMilli(), By: string(c.cfg.Name), Body: body}.Encode()
+	if err != nil {
+		c.note(Error, "a decision could not be encoded: %v", err)
+		return
+	}
+	c.propose(encoded)
+}
+
+// route sends a command to the leader, wherever it is.
+func (c *Core) route(encoded []byte) {
+	switch {
+	case c.leads:
+		c.propose(encoded)
+	case c.leader != "":
+		c.send(string(c.leader), bus.Proposal(encoded))
+	}
+}
+
+func (c *Core) propose(encoded []byte) {
+	if err := c.replica.Propose(encoded); err != nil && !errors.Is(err, consensus.ErrNotLeader) {
+		c.note(Debug, "proposal dropped (%v); it will be made again", err)
+	}
+}
+
+// resubmit sends what is under way to the new leader. The ids in the commands
+// keep them from taking effect twice.
+func (c *Core) resubmit() {
+	for _, id := range slices.Sorted(maps.Keys(c.waiters)) {
+		c.route(c.waiters[id].encoded)
+	}
+}
+
+// decided tells a waiting request what became of it.
+func (c *Core) decided(out cluster.Outcome) {
+	if _, ok := c.waiters[out.ID]; !ok || out.Result == cluster.Duplicate {
+		return // of a duplicate, the first copy answered
+	}
+	delete(c.waiters, out.ID)
+	c.answer(Answer{ID: out.ID, Outcome: out})
+}
+
+func (c *Core) expireWaiters(now time.Time) {
+	for _, id := range slices.Sorted(maps.Keys(c.waiters)) {
+		w := c.waiters[id]
+		switch {
+		case now.After(w.until):
+			delete(c.waiters, id)
+			err := fmt.Errorf("%w: %s", ErrNoQuorum, c.authority)
+			if c.authority == "" {
+				err = fmt.Errorf("%w within %s; look at evenkeel status", ErrUnknown, w.until.Sub(w.since))
+			}
+			c.answer(Answer{ID: id, Err: err})
+		case now.After(w.retry):
+			w.retry = now.Add(proposeRetry)
+			c.waiters[id] = w
+			c.route(w.encoded)
+		}
+	}
+}
