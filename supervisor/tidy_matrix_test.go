@@ -88,6 +88,10 @@ var matrix = []row{
 		why: "hands do not think: an agent never knows failover",
 	},
 	{
+		folder: "supervisor/agent/balancer/planner", pure: true, may: []string{"supervisor/cluster", "supervisor/converge", "lbsync"},
+		why: "what a keeper decides runs in the simulator as well",
+	},
+	{
 		folder: "supervisor/api", may: []string{"supervisor/cluster", "supervisor/api/..."},
 		why: "it shows a snapshot that it is given; it never knows the node that made it",
 	},
@@ -109,7 +113,7 @@ var matrix = []row{
 		why: "it wires, so it knows everything, and nothing knows it but the command line",
 	},
 	{
-		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core"}), extra: []string{"math/rand/v2", "io"},
+		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core", "supervisor/agent/balancer/planner"}), extra: []string{"math/rand/v2", "io"},
 		why: "a world that touches the real one cannot be run again: no driver, no network, no disk",
 	},
 	{

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/supervisor/agent/balancer/planner"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 )
@@ -40,10 +41,6 @@ const (
 	reportEvery = time.Second
 )
 
-// asleep is why nothing is done when the moment has passed until which the node
-// had authority: the process slept, or its loop is stuck.
-const asleep = "this node does not know at present that a majority stands behind it"
-
 // keeper keeps one balancer in step.
 type keeper struct {
 	spec   cluster.BalancerSpec
@@ -54,7 +51,7 @@ type keeper struct {
 
 	// What follows belongs to run.
 	driver   lbsync.Driver
-	machine  *lbsync.Machine
+	planner  *planner.Planner
 	current  converge.Duty
 	have     bool   // current was given
 	idle     string // why the last pass changed nothing; empty = it did what was to be done
@@ -75,7 +72,7 @@ type keeper struct {
 
 func (s *Set) newKeeper(spec cluster.BalancerSpec, report func(converge.Report)) *keeper {
 	return &keeper{
-		spec: spec, report: report, duty: make(chan converge.Duty, 1), machine: lbsync.NewMachine(),
+		spec: spec, report: report, duty: make(chan converge.Duty, 1), planner: planner.New(),
 		until: s.until, log: s.log.With().Str("balancer", spec.Name).Logger(), phases: map[lbsync.Key]lbsync.ServerPhase{},
 	}
 }
@@ -191,11 +188,10 @@ func (k *keeper) converge(ctx context.Context, look bool) (lbsync.Plan, error) {
 			return plan, err
 		}
 		look = false
-		wants := wants(k.current)
-		if k.idle = k.forbidden(); k.idle != "" {
-			return k.frozenPlan(wants), nil
+		plan, k.idle = k.planner.Plan(time.Now(), k.until(), k.current, k.snap)
+		if k.idle != "" {
+			return plan, nil
 		}
-		plan = k.machine.Step(time.Now(), wants, k.current.Floors, k.snap)
 		k.countDrift(plan.Drift)
 		if len(plan.Ops) == 0 {
 			k.persist(ctx)
@@ -217,14 +213,6 @@ func (k *keeper) converge(ctx context.Context, look bool) (lbsync.Plan, error) {
 	return lbsync.Plan{}, fmt.Errorf("it does not settle: %d rounds of changes were read back and still more are wanted", roundsMax)
 }
 
-// forbidden tells why nothing may be changed now.
-func (k *keeper) forbidden() string {
-	if k.current.Frozen == "" && !time.Now().Before(k.until()) {
-		return asleep
-	}
-	return k.current.Frozen
-}
-
 func (k *keeper) countDrift(n int) {
 	if n > 0 {
 		k.drift += uint64(n)
@@ -239,22 +227,12 @@ func refused(failed []lbsync.OpErr) error {
 	return fmt.Errorf("%s, and %d more", failed[0].String(), len(failed)-1)
 }
 
-// frozenPlan tells how things stand without wanting anything.
-func (k *keeper) frozenPlan(ws []lbsync.Want) lbsync.Plan {
-	for i := range ws {
-		ws[i].Service = lbsync.ServiceLeave
-	}
-	plan := lbsync.NewMachine().Step(time.Now(), ws, nil, k.snap)
-	plan.Ops, plan.InStep, plan.Wake = nil, false, time.Time{}
-	return plan
-}
-
 // observe makes sure that the snapshot can be planned from.
 func (k *keeper) observe(ctx context.Context, look bool) error {
 	if !look && !k.snapAt.IsZero() && time.Since(k.snapAt) < freshFor && k.covers() {
 		return nil
 	}
-	snap, err := k.driver.Observe(ctx, backends(k.current))
+	snap, err := k.driver.Observe(ctx, planner.Backends(k.current))
 	if err != nil {
 		return err
 	}
@@ -278,7 +256,7 @@ func (k *keeper) covers() bool {
 	for key := range k.snap.Servers {
 		have[key.Backend] = true
 	}
-	for _, b := range backends(k.current) {
+	for _, b := range planner.Backends(k.current) {
 		if !have[b] {
 			return false
 		}

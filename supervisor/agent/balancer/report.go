@@ -4,45 +4,15 @@ package balancer
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/supervisor/agent/balancer/planner"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 )
-
-// wants turns a duty into the words of lbsync.
-func wants(d converge.Duty) []lbsync.Want {
-	out := make([]lbsync.Want, 0, len(d.Servers))
-	for _, s := range d.Servers {
-		out = append(out, lbsync.Want{
-			Key: lbsync.Key{Backend: s.Backend, Server: s.Name}, Service: service(s.Service), Reason: s.Reason,
-			Deadline: s.Deadline.D(), Kill: s.Deadline > 0, Weight: s.Weight, SlowStart: s.SlowStart.D(),
-			Rank: s.Rank, Force: s.Force,
-		})
-	}
-	return out
-}
-
-func service(s cluster.Service) lbsync.Service {
-	switch s {
-	case cluster.Serve:
-		return lbsync.ServiceServe
-	case cluster.Drain:
-		return lbsync.ServiceDrain
-	case cluster.Suspend:
-		return lbsync.ServiceSuspend
-	case cluster.Out:
-		return lbsync.ServiceOut
-	case cluster.Untouched:
-	}
-	return lbsync.ServiceLeave
-}
-
-func backends(d converge.Duty) []string { return slices.Sorted(maps.Keys(d.Floors)) }
 
 // keys names the servers that the self-test is about: those that are wanted and
 // there. What is missing is told as such, server by server, and must not keep the
@@ -134,30 +104,11 @@ func epoch(e lbsync.Epoch) string {
 
 // servers turns phases into reports, and notes every change of phase.
 func (k *keeper) servers(plan lbsync.Plan) ([]converge.ServerReport, int) {
-	members := map[lbsync.Key]cluster.MemberID{}
-	for _, s := range k.current.Servers {
-		members[lbsync.Key{Backend: s.Backend, Server: s.Name}] = s.Member
-	}
-	out := make([]converge.ServerReport, 0, len(plan.Phases))
+	out, pending := planner.Servers(k.current, k.snap, plan)
 	phases := make(map[lbsync.Key]lbsync.ServerPhase, len(plan.Phases))
-	pending := 0
-	for _, p := range plan.Phases {
-		h, seen := k.snap.Servers[p.Key]
-		s := converge.ServerReport{
-			Member: members[p.Key], Backend: p.Key.Backend, Name: p.Key.Server, Admin: "unknown",
-			Phase: p.Phase.String(), Reason: p.Reason, Sessions: p.Sessions,
-		}
-		if seen {
-			s.Admin, s.Weight = h.Effective().String(), h.Weight
-		}
-		switch p.Phase {
-		case lbsync.PhaseDraining, lbsync.PhaseWarming, lbsync.PhaseRamping:
-			pending++
-		case lbsync.PhaseReady, lbsync.PhaseDrained, lbsync.PhaseHeld, lbsync.PhaseOut, lbsync.PhaseLeft, lbsync.PhaseMissing:
-		}
-		out = append(out, s)
+	for i, p := range plan.Phases {
 		phases[p.Key] = p
-		k.notePhase(s, k.phases[p.Key], p)
+		k.notePhase(out[i], k.phases[p.Key], p)
 	}
 	if k.idle == "" {
 		k.phases = phases
