@@ -10,6 +10,10 @@
 // to the application, its process, and its systemd unit. A hint never decides anything. It triggers a probe at once,
 // and only what that probe sees counts: refused after the hint is proof, an answer changes nothing.
 //
+// The connection costs the application something: one that stops gracefully may wait for it. For planned work a check
+// is made Quiet, and then keeps none. At other times an HTTP check keeps the connection of its last good answer, which
+// a server that stops closes at once.
+//
 // Invariants:
 //
 //   - A check that is not answered ends at its timeout; a command ends with its whole process group.
@@ -17,7 +21,9 @@
 //     waiting hints.
 //   - A hint that cannot be had (no systemd, no process file, no pidfd) is logged once; the check goes on by polling.
 //   - After Run returns, or a Set dropped a check, nothing of it is left: no goroutine, process, connection or report.
-//     Only the D-Bus library's goroutines, whose connection is closed by then, may take a moment more to end.
+//     Only goroutines of the D-Bus and HTTP libraries, whose connections are closed by then, may take a moment more.
+//   - A check that becomes Quiet, or ceases to be, keeps its state and its times, and that it drops its connection is
+//     no hint.
 //
 // The package never restarts, repairs or signals an application, runs no shell, and keeps no state on disk.
 package probe

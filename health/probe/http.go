@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,20 +21,23 @@ const maxBody = 64 << 10
 
 // httpProber asks for a page.
 type httpProber struct {
-	client   *http.Client
 	spec     HTTP
+	target   string
+	tls      *tls.Config // nil for plain HTTP
+	served   chan *held  // where the connection of a good answer is left; nil if it is not wanted
 	method   string
 	url      string
 	statuses Statuses
 	matches  *regexp.Regexp
 }
 
-func newHTTPProber(s Spec) (*httpProber, error) {
+// newHTTPProber makes the prober of a check. It leaves connections in served, unless that is nil.
+func newHTTPProber(s Spec, served chan *held) (*httpProber, error) {
 	statuses, err := ParseStatuses(s.HTTP.status())
 	if err != nil {
 		return nil, fmt.Errorf("http status: %w", err)
 	}
-	p := &httpProber{spec: *s.HTTP, method: s.HTTP.Method, statuses: statuses}
+	p := &httpProber{spec: *s.HTTP, target: s.target(), served: served, method: s.HTTP.Method, statuses: statuses}
 	if p.method == "" {
 		p.method = http.MethodGet
 	}
@@ -44,33 +46,14 @@ func newHTTPProber(s Spec) (*httpProber, error) {
 			return nil, fmt.Errorf("http matches: %w", err)
 		}
 	}
-	// Connections are never used again: a probe asks whether a new client would be served.
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, target string) (net.Conn, error) {
-			conn, err := dial(ctx, target)
-			if err != nil {
-				return nil, err
-			}
-
-			return conn, nil
-		},
-		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxBody,
-	}
 	scheme := "http"
 	if s.HTTP.TLS != nil {
 		scheme = "https"
-		if transport.TLSClientConfig, err = s.HTTP.TLS.config(); err != nil {
+		if p.tls, err = s.HTTP.TLS.config(); err != nil {
 			return nil, err
 		}
 	}
-	p.url = (&url.URL{Scheme: scheme, Host: s.target()}).String() + s.HTTP.path()
-	p.client = &http.Client{Transport: transport, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-		if len(via) > s.HTTP.Redirects {
-			return http.ErrUseLastResponse
-		}
-
-		return nil
-	}}
+	p.url = (&url.URL{Scheme: scheme, Host: p.target}).String() + s.HTTP.path()
 
 	return p, nil
 }
@@ -108,11 +91,16 @@ func (p *httpProber) once(ctx context.Context) outcome {
 	if p.spec.Host != "" {
 		req.Host = p.spec.Host
 	}
-	resp, err := p.client.Do(req)
+	v := p.visit()
+	defer v.leave()
+	resp, err := v.client.Do(v.trace(req))
 	if err != nil {
 		return failed(err)
 	}
 	o := p.judge(resp)
+	if p.served != nil && o.ok {
+		v.finish(resp.Body)
+	}
 	if err := resp.Body.Close(); err != nil && o.ok {
 		return failed(err)
 	}

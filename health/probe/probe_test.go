@@ -27,7 +27,7 @@ func probeOnce(t *testing.T, spec Spec) outcome {
 	if err := spec.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := newProber(spec)
+	p, err := newProber(spec, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,13 +162,13 @@ func TestTLS(t *testing.T) {
 	check(t, probeOnce(t, spec(TLS{})), false, "unknown authority")
 	check(t, probeOnce(t, spec(TLS{SkipVerify: true})), true, "HTTP 200")
 
-	if _, err := newProber(spec(TLS{CAFile: "/nonexistent"})); err == nil {
+	if _, err := newProber(spec(TLS{CAFile: "/nonexistent"}), nil); err == nil {
 		t.Error("a CA file that does not exist was accepted")
 	}
 	if err := os.WriteFile(ca, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newProber(spec(TLS{CAFile: ca})); err == nil {
+	if _, err := newProber(spec(TLS{CAFile: ca}), nil); err == nil {
 		t.Error("a CA file without a certificate was accepted")
 	}
 }

@@ -28,11 +28,14 @@ type outcome struct {
 	reason  string
 }
 
-// newProber makes the prober of a spec that passed Validate.
-func newProber(s Spec) (prober, error) {
+// newProber makes the prober of a spec that passed Validate. If the spec asks for a watched connection, the prober may
+// leave those of its probes in served.
+func newProber(s Spec, served chan *held) (prober, error) {
 	switch {
+	case s.HTTP != nil && (s.Watch == nil || !s.Watch.Connection):
+		return newHTTPProber(s, nil)
 	case s.HTTP != nil:
-		return newHTTPProber(s)
+		return newHTTPProber(s, served)
 	case s.Exec != nil:
 		return execProber{spec: *s.Exec}, nil
 	default:

@@ -46,7 +46,11 @@ type runner struct {
 	offset  time.Duration
 	bus     string // the socket of the system's message bus
 	hints   chan hint
-	up      chan struct{} // tells the watcher of the connection that the check came up; one waiting is enough
+
+	// For the watcher of the connection. Each holds one, the latest.
+	up     chan struct{} // the check came up
+	served chan *held    // the connection of a probe that succeeded
+	quiet  chan bool     // whether to keep no connection
 }
 
 // Run carries out a check until ctx ends, and then returns nil. It reports each change from its own goroutine, in
@@ -66,15 +70,17 @@ func newRunner(spec Spec, report func(health.Change), options []Option) (*runner
 	if err := spec.Validate(); err != nil {
 		return nil, fmt.Errorf("check %s: %w", spec.Name, err)
 	}
-	p, err := newProber(spec)
+	served := make(chan *held, 1)
+	p, err := newProber(spec, served)
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", spec.Name, err)
 	}
 	r := &runner{
 		spec: spec, prober: p, judge: health.NewJudge(spec.Judge), report: report, log: zerolog.Nop(),
 		observe: func(*health.Judge) {}, hints: make(chan hint, maxHints),
-		up: make(chan struct{}, 1), bus: systemBus,
+		up: make(chan struct{}, 1), served: served, quiet: make(chan bool, 1), bus: systemBus,
 	}
+	tell(r.quiet, spec.Quiet)
 	for _, option := range options {
 		option(r)
 	}
@@ -86,11 +92,16 @@ func newRunner(spec Spec, report func(health.Change), options []Option) (*runner
 // run probes until ctx ends, with its watchers beside it.
 func (r *runner) run(ctx context.Context) {
 	var wg sync.WaitGroup
-	defer wg.Wait()
 	for _, w := range r.watchers() {
 		wg.Go(func() { w.run(ctx) })
 	}
 	r.loop(ctx)
+	wg.Wait()
+	select {
+	case h := <-r.served:
+		h.drop()
+	default:
+	}
 }
 
 // watchers are the sources of hints that the spec asks for.
@@ -100,7 +111,9 @@ func (r *runner) watchers() []watcher {
 	}
 	var list []watcher
 	if r.spec.Watch.Connection {
-		list = append(list, &connWatcher{target: r.spec.target(), timeout: r.spec.Timeout, hints: r.hints, up: r.up})
+		list = append(list, &connWatcher{
+			target: r.spec.target(), timeout: r.spec.Timeout, hints: r.hints, up: r.up, served: r.served, quiet: r.quiet,
+		})
 	}
 	if file := r.spec.Watch.PIDFile; file != "" {
 		list = append(list, &pidWatcher{file: file, every: r.spec.Interval, hints: r.hints, log: r.log})

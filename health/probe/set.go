@@ -51,7 +51,8 @@ type Set struct {
 
 // running is a check of a set.
 type running struct {
-	spec   Spec
+	spec   Spec      // all but Quiet, which may have changed since
+	quiet  chan bool // tells the check; guarded by Set.mu
 	cancel context.CancelFunc
 	done   chan struct{} // closed when nothing is left of it
 
@@ -59,8 +60,10 @@ type running struct {
 	state    State // guarded by Set.mu
 }
 
-// runs tells whether this is the check that is wanted, and goes on. The caller holds mu.
+// runs tells whether this is the check that is wanted, and goes on, be it quiet or not. The caller holds mu.
 func (r *running) runs(want Spec) bool {
+	want.Quiet = r.spec.Quiet
+
 	return !r.stopping && reflect.DeepEqual(want, r.spec)
 }
 
@@ -71,9 +74,10 @@ func NewSet(report func(key string, c health.Change), log zerolog.Logger) *Set {
 }
 
 // Replace makes the set run these checks and no others. A check whose spec is unchanged goes on with all it has
-// learned; one that is new or changed starts with Unknown; one that is gone is stopped and awaited. If any spec is
-// wrong, nothing changes and the error names them all. When ctx ends before the stopped checks did, the error says so,
-// they end by themselves, and the others do not start: call Replace again.
+// learned; one that is new or changed starts with Unknown; one that is gone is stopped and awaited. Being Quiet or not is
+// no change of the spec: those that go on are told at once, before anything is awaited, and let go of their connection,
+// or open one, a moment later. If any spec is wrong, nothing changes and the error names them all. When ctx ends before
+// the stopped checks did, the error says so, they end by themselves, and the others do not start: call Replace again.
 func (s *Set) Replace(ctx context.Context, specs map[string]Spec) error {
 	s.replacing.Lock()
 	defer s.replacing.Unlock()
@@ -81,6 +85,7 @@ func (s *Set) Replace(ctx context.Context, specs map[string]Spec) error {
 	if err != nil {
 		return err
 	}
+	s.hush(specs)
 	if err := s.drop(ctx, func(key string, r *running) bool {
 		want, ok := specs[key]
 		return !ok || !r.runs(want)
@@ -125,10 +130,21 @@ func (s *Set) prepare(specs map[string]Spec) (map[string]*runner, error) {
 	return fresh, errors.Join(errs...)
 }
 
+// hush tells the checks that go on whether to be quiet.
+func (s *Set) hush(specs map[string]Spec) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, r := range s.running {
+		if want, ok := specs[key]; ok && r.runs(want) {
+			tell(r.quiet, want.Quiet)
+		}
+	}
+}
+
 // start runs a check. The caller holds mu.
 func (s *Set) start(key string, r *runner) {
 	ctx, cancel := context.WithCancel(context.Background())
-	entry := &running{spec: r.spec, cancel: cancel, done: make(chan struct{})}
+	entry := &running{spec: r.spec, quiet: r.quiet, cancel: cancel, done: make(chan struct{})}
 	entry.state.Condition, entry.state.Reason, entry.state.Since = r.judge.State()
 	r.observe = func(j *health.Judge) {
 		s.mu.Lock()

@@ -44,6 +44,10 @@ type Spec struct {
 	Judge health.JudgeParams
 	// Watch names the hints that make the check prompt. Nil means polling alone.
 	Watch *Watch
+	// Quiet keeps no connection open, whatever Watch says, so that none delays the application when it stops. Meant for
+	// planned work. All else goes on: the probes at their times, the process and the unit. A Set changes it while the
+	// check runs, without a loss.
+	Quiet bool
 }
 
 // TCP is a check that succeeds when the connection is accepted. It is reset at once, as HAProxy does it, so that no
@@ -94,7 +98,8 @@ type Exec struct {
 // Watch names hints: events on this node that trigger a probe at once.
 type Watch struct {
 	// Connection keeps one idle connection to the address and port open; its end is the hint. It takes up one
-	// connection of the application.
+	// connection of the application. With HTTP it is that of the last probe that succeeded, where the application
+	// allows that: a server that stops gracefully need not wait for it.
 	Connection bool
 	// PIDFile names a file that holds the number of the application's process; the end of that process is the hint.
 	PIDFile string

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/evenkeel-ha/evenkeel/health"
 )
@@ -39,14 +42,18 @@ func TestKillIsSeenByConnection(t *testing.T) {
 // waitConnections waits until that many connections to a port are established.
 func waitConnections(t testing.TB, port, want int) {
 	t.Helper()
-	mark := fmt.Sprintf(":%04X 01 ", port) // the remote end, then ESTABLISHED
-	eventually(t, "a connection is kept open", func() bool {
-		table, err := os.ReadFile("/proc/net/tcp")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Count(string(table), mark) >= want
-	})
+	eventually(t, "a connection is kept open", func() bool { return connections(t, port) >= want })
+}
+
+// connections counts the established connections to a port.
+func connections(t testing.TB, port int) int {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return strings.Count(string(table), fmt.Sprintf(":%04X 01 ", port)) // the remote end, then ESTABLISHED
 }
 
 func TestKillIsSeenByProcess(t *testing.T) {
@@ -181,6 +188,69 @@ func TestIdleClosersStayUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRefusedAfterSilence has an application die slowly: its connection ends, then nothing is answered, then it is gone.
+// That is a hint, although the last attempt before was not open.
+func TestRefusedAfterSilence(t *testing.T) {
+	l := listen(t)
+	hints, told := make(chan hint, maxHints), make(chan bool, 1)
+	w := &connWatcher{target: l.Addr().String(), timeout: 50 * time.Millisecond, hints: hints, quiet: told}
+	tell(told, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	watched, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillBacklog(t, l)
+	expectHint := func(want string) {
+		t.Helper()
+		select {
+		case h := <-hints:
+			if !strings.Contains(h.reason, want) {
+				t.Errorf("hint %q, want …%s…", h.reason, want)
+			}
+		case <-time.After(patience):
+			t.Errorf("no hint …%s…", want)
+		}
+	}
+	if err := watched.Close(); err != nil {
+		t.Error(err)
+	}
+	expectHint("was closed")
+	time.Sleep(300 * time.Millisecond) // attempts that are not answered
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	expectHint("are refused where one was open before")
+}
+
+// fillBacklog makes a listener answer nobody any more.
+func fillBacklog(t *testing.T, l net.Listener) {
+	t.Helper()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failure error
+	if err := raw.Control(func(fd uintptr) { failure = unix.Listen(int(fd), 0) }); err != nil || failure != nil {
+		t.Fatal(err, failure)
+	}
+	dialer := net.Dialer{Timeout: 200 * time.Millisecond}
+	for range 10 {
+		conn, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("the backlog takes everything")
 }
 
 func TestParsePID(t *testing.T) {
