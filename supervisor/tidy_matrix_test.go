@@ -84,7 +84,7 @@ var matrix = []row{
 		why: "hands do not think: an agent never knows failover",
 	},
 	{
-		folder: "supervisor/agent/...", may: []string{"supervisor/cluster", "supervisor/converge", "supervisor/agent", "lbsync", "fencing"},
+		folder: "supervisor/agent/...", may: []string{"supervisor/cluster", "supervisor/converge", "supervisor/agent/...", "lbsync", "fencing"},
 		why: "hands do not think: an agent never knows failover",
 	},
 	{
@@ -113,8 +113,16 @@ var matrix = []row{
 		why: "it wires, so it knows everything, and nothing knows it but the command line",
 	},
 	{
-		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core", "supervisor/agent/balancer/planner"}), extra: []string{"math/rand/v2", "io"},
+		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core", "supervisor/agent/balancer/planner", "scenarios/script"}), extra: []string{"math/rand/v2", "io"},
 		why: "a world that touches the real one cannot be run again: no driver, no network, no disk",
+	},
+	{
+		folder: "scenarios/script", pure: true,
+		why: "the language and its player are the same in every world, so they touch none",
+	},
+	{
+		folder: "scenarios/timeline", pure: true, may: []string{"scenarios/script"},
+		why: "a picture of a report is drawn from the report alone",
 	},
 	{
 		folder: "scenarios/lab", may: []string{"scenarios/lab/..."},

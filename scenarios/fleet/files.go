@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 )
@@ -84,7 +83,7 @@ func (f *Fleet) nodeFile(m *Machine) string {
 	fmt.Fprintf(&b, "node: %s\ncluster: %s\ntiming: %s\n", m.Name, f.opts.Cluster, f.opts.Timing)
 	fmt.Fprintf(&b, "data_dir: %s\nkey_file: %s\nbootstrap: %s\n", m.DataDir(), f.Shared("cluster.key"), f.Shared("cluster.yaml"))
 	fmt.Fprintf(&b, "api:\n  socket: %s\nrails:\n", m.Socket())
-	for rail := 1; rail <= lab.DefaultRails; rail++ {
+	for rail := 1; rail <= f.opts.Rails; rail++ {
 		var seeds []string
 		for _, other := range others {
 			seeds = append(seeds, other.Node.Rail(rail).String())

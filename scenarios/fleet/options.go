@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 )
@@ -41,6 +42,8 @@ type Options struct {
 	// Web, Balancers, Witnesses and Plain count the machines of each kind. They are named web1, lb1, wit1 and app1, and
 	// added to the world in this order.
 	Web, Balancers, Witnesses, Plain int
+	// Rails is the number of rails that carry the bus, which the world must have; 0 means [lab.DefaultRails].
+	Rails int
 	// Timing is the timing profile of the nodes; empty means the default one.
 	Timing string
 	// Proxies are the HAProxies of each balancer machine. Evenkeel keeps the first one. None means [Kept].
@@ -60,6 +63,9 @@ func (o Options) complete() Options {
 	}
 	if o.Key == "" {
 		o.Key = config.NewKey()
+	}
+	if o.Rails == 0 {
+		o.Rails = lab.DefaultRails
 	}
 	if o.Timing == "" {
 		o.Timing = config.DefaultTiming

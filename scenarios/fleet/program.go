@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,13 +17,14 @@ import (
 // endWithin bounds the wait for a process to end that was told to.
 const endWithin = 20 * time.Second
 
-// Program is something that a machine runs, again and again: one process at a time, with the children that it has.
+// Program is something that a machine runs, again and again: one process at a time, with the children that it has. While
+// one goroutine starts it, others may look at it, pause it and let it go on.
 type Program struct {
 	name  string // of its log as well
 	node  *lab.Node
 	cmd   lab.Cmd
 	ready func(context.Context) error // returns when a new process is of use; nil is at once
-	proc  *lab.Proc                   // the newest; nil before the first start
+	proc  atomic.Pointer[lab.Proc]    // the newest; nil before the first start
 }
 
 // Name returns what the program is called.
@@ -32,15 +34,16 @@ func (p *Program) Name() string { return p.name }
 func (p *Program) Log() string { return p.node.SocketPath(p.cmd.LogName) }
 
 // Started tells whether the program was ever started.
-func (p *Program) Started() bool { return p.proc != nil }
+func (p *Program) Started() bool { return p.proc.Load() != nil }
 
 // Running tells whether its process runs. One that is paused runs.
 func (p *Program) Running() bool {
-	if p.proc == nil {
+	proc := p.proc.Load()
+	if proc == nil {
 		return false
 	}
 	select {
-	case <-p.proc.Done():
+	case <-proc.Done():
 		return false
 	default:
 		return true
@@ -49,10 +52,10 @@ func (p *Program) Running() bool {
 
 // HostPID returns the pid of the newest process as the host sees it, or -1 if there is none.
 func (p *Program) HostPID() int {
-	if p.proc == nil {
-		return -1
+	if proc := p.proc.Load(); proc != nil {
+		return proc.HostPID()
 	}
-	return p.proc.HostPID()
+	return -1
 }
 
 // Start starts the program, and waits until it is of use where that can be told. A program that runs is left alone.
@@ -64,7 +67,7 @@ func (p *Program) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("fleet: start %s: %w", p.name, err)
 	}
-	p.proc = proc
+	p.proc.Store(proc)
 	if p.ready == nil {
 		return nil
 	}
@@ -73,10 +76,11 @@ func (p *Program) Start(ctx context.Context) error {
 
 // Signal sends a signal to the process alone, and not to its children.
 func (p *Program) Signal(sig syscall.Signal) error {
-	if p.proc == nil {
-		return fmt.Errorf("fleet: %s of %s was never started", p.name, p.node.Name())
+	proc := p.proc.Load()
+	if proc == nil {
+		return p.neverStarted()
 	}
-	if _, err := p.proc.Signal(sig); err != nil {
+	if _, err := proc.Signal(sig); err != nil {
 		return fmt.Errorf("fleet: %s: %w", p.name, err)
 	}
 	return nil
@@ -84,13 +88,21 @@ func (p *Program) Signal(sig syscall.Signal) error {
 
 // Wait returns when the process has ended.
 func (p *Program) Wait(ctx context.Context) (lab.Exit, error) {
+	proc := p.proc.Load()
+	if proc == nil {
+		return lab.Exit{}, p.neverStarted()
+	}
 	ctx, cancel := context.WithTimeout(ctx, endWithin)
 	defer cancel()
-	exit, err := p.proc.Wait(ctx)
+	exit, err := proc.Wait(ctx)
 	if err != nil {
 		return exit, fmt.Errorf("fleet: %s of %s does not end: %w", p.name, p.node.Name(), err)
 	}
 	return exit, nil
+}
+
+func (p *Program) neverStarted() error {
+	return fmt.Errorf("fleet: %s of %s was never started", p.name, p.node.Name())
 }
 
 // Stop asks the program to end, as a service manager would, and waits for it.

@@ -5,7 +5,7 @@
 //
 // Two worlds satisfy the interface [World]. [New] (needs root) gives each node namespaces of its own: network, mounts,
 // processes, host name, IPC. Its switch, one bridge for the service network and one for each rail, lives in a namespace
-// as well, and an nftables table of the bridge family black-holes ports and pairs of ports while the carrier stays up.
+// as well, and an nftables table of the bridge family black-holes ports and pairs of ports, and loses frames, while the carrier stays up.
 // [NewLoopback] needs no root: its nodes are processes on addresses 127.77.<network>.<index>, and cannot be cut.
 //
 // What always holds:

@@ -38,24 +38,32 @@ func (l *Lab) CutOneWay(from, to *Node) (time.Time, error) {
 	return l.edit(func(cuts map[cut]struct{}) { l.eachPair(cuts, from, to) })
 }
 
-// Heal removes every cut that touches one of these nodes.
+// Heal removes every cut that touches one of these nodes, and spares them from loss.
 func (l *Lab) Heal(nodes ...*Node) (time.Time, error) {
 	healed := map[int]bool{}
 	for _, n := range nodes {
 		healed[n.index] = true
 	}
-	return l.edit(func(cuts map[cut]struct{}) {
-		maps.DeleteFunc(cuts, func(c cut, _ struct{}) bool {
-			return c.set != setOff && (healed[c.a.node] || c.set == setPair && healed[c.b.node])
-		})
-	})
+	return l.heal(func(node int) bool { return healed[node] })
 }
 
-// HealAll removes every cut.
+// HealAll removes every cut, and ends all loss.
 func (l *Lab) HealAll() (time.Time, error) {
-	return l.edit(func(cuts map[cut]struct{}) {
-		maps.DeleteFunc(cuts, func(c cut, _ struct{}) bool { return c.set != setOff })
+	return l.heal(func(int) bool { return true })
+}
+
+func (l *Lab) heal(healed func(node int) bool) (time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, err := l.editLocked(func(cuts map[cut]struct{}) {
+		maps.DeleteFunc(cuts, func(c cut, _ struct{}) bool {
+			return c.set != setOff && (healed(c.a.node) || c.set == setPair && healed(c.b.node))
+		})
 	})
+	if err != nil || len(l.fabric.losses) == 0 {
+		return at, err
+	}
+	return l.fabric.setLosses(spared(l.fabric.losses, healed))
 }
 
 func (l *Lab) edit(change func(map[cut]struct{})) (time.Time, error) {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -23,6 +24,7 @@ const switchName = "sw"
 // ruleset drops what the sets name. The bridge family sees frames, so ARP is dropped as well, and the carrier stays up.
 // The priority, -200, is before br_netfilter's 0: where that is loaded, IP frames skip chains that were registered at 0
 // before it. "off" holds the ports of nodes without power, apart from "cut" so that healing the network does not power them on.
+// The chain "lose" is written by [fabric.setLosses].
 const ruleset = `table bridge lab {
 	set cut { type ifname; }
 	set off { type ifname; }
@@ -34,6 +36,9 @@ const ruleset = `table bridge lab {
 		iifname @off drop
 		oifname @off drop
 		iifname . oifname @pair drop
+		jump lose
+	}
+	chain lose {
 	}
 }
 `
@@ -51,6 +56,7 @@ type fabric struct {
 	handle  *netlink.Handle
 	bridges []int // interface index by network
 	cuts    map[cut]struct{}
+	losses  map[int]loss // by network
 }
 
 // newFabric makes the switch in a new namespace of that name.
@@ -79,16 +85,23 @@ func (f *fabric) enter(name string) error {
 	if f.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("lab: netlink on the switch: %w", err)
 	}
+	if err := runNft(ruleset); err != nil {
+		return err
+	}
+	return keepFiltersOff()
+}
+
+// runNft carries out commands of nft, all of them or none, in the namespace of the calling thread: its child is born there.
+func runNft(commands string) error {
 	nft, err := lookPath("nft")
 	if err != nil {
 		return fmt.Errorf("lab: %w: %s", err, InstallLine([]string{"nft"}))
 	}
-	// The child of this thread is born in this thread's namespace.
-	cmd := exec.Cmd{Path: nft, Args: []string{"nft", "-f", "-"}, Stdin: bytes.NewReader([]byte(ruleset))}
+	cmd := exec.Cmd{Path: nft, Args: []string{"nft", "-f", "-"}, Stdin: strings.NewReader(commands)}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("lab: nft on the switch: %w: %s", err, bytes.TrimSpace(out))
 	}
-	return keepFiltersOff()
+	return nil
 }
 
 // keepFiltersOff keeps bridged frames of this namespace away from the machine's iptables, which some container engines

@@ -25,17 +25,17 @@ type Script struct {
 // Cluster is what the script is played on. Machines are named web1, lb1, wit1 and app1, each kind counted from 1; the
 // one pool is "web", its members are web/web1 and so on, and the balancers' backend has the same name.
 type Cluster struct {
-	Timing    string        // profile; empty = lan
-	Rails     int           // networks that carry the bus; 0 = 2
-	Web       int           // nodes with an application, which are members of the pool
-	Balancers int           // nodes with an HAProxy
-	Witnesses int           // nodes that only vote
-	Plain     int           // machines without Evenkeel, which are agentless members
-	Floor     int           // members of the pool kept in service; 0 = the product's default
-	Deadline  time.Duration // of a drain; 0 = none
-	SlowStart time.Duration // 0 = none
-	NoState   bool          // the HAProxies load no file with the states of servers
-	Clients   int           // requests per second through each balancer; 0 = nobody asks
+	Timing    string        `json:"timing,omitempty"`        // profile; empty = lan
+	Rails     int           `json:"rails,omitempty"`         // networks that carry the bus; 0 = 2
+	Web       int           `json:"web"`                     // nodes with an application, which are members of the pool
+	Balancers int           `json:"balancers"`               // nodes with an HAProxy
+	Witnesses int           `json:"witnesses"`               // nodes that only vote
+	Plain     int           `json:"plain"`                   // machines without Evenkeel, which are agentless members
+	Floor     int           `json:"floor,omitempty"`         // members of the pool kept in service; 0 = the product's default
+	Deadline  time.Duration `json:"deadline_ns,omitempty"`   // of a drain; 0 = none
+	SlowStart time.Duration `json:"slow_start_ns,omitempty"` // 0 = none
+	NoState   bool          `json:"no_state,omitempty"`      // the HAProxies load no file with the states of servers
+	Clients   int           `json:"clients,omitempty"`       // requests per second through each balancer; 0 = nobody asks
 }
 
 // Step is one line of a script.
@@ -45,10 +45,13 @@ type Step struct {
 	Act  Act
 }
 
-// Act is what a step does.
+// Act is what a step does. As a string it is its line, in the one form that [Format] writes.
 //
 //sumtype:decl
-type Act interface{ act() }
+type Act interface {
+	act()
+	String() string
+}
 
 // Wait lets time pass.
 type Wait struct{ For time.Duration }
@@ -90,7 +93,7 @@ const (
 type Fault struct {
 	Kind    FaultKind
 	Node    string        // whom it hits; empty = all, where the kind allows it
-	Peer    string        // the other end of a cut
+	Peer    string        // the other end of a cut; of a meddle the member, as web/web1
 	Rail    int           // counted from 1; 0 = all networks
 	Percent int           // of the frames that get lost
 	For     time.Duration // how long, or how slow

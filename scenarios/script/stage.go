@@ -22,7 +22,8 @@ type Stage interface {
 	Now() time.Duration
 	// Pass lets time pass.
 	Pass(ctx context.Context, d time.Duration) error
-	// Fault does something to the world. It returns when it is done, not when the cluster has noticed.
+	// Fault does something to the world. It returns when it is done, not when the cluster has noticed; what lasts for a
+	// time has begun by then, and ends by itself while later steps are played.
 	Fault(ctx context.Context, f Fault) error
 	// Order asks for something as an operator would, and returns when it is accepted, or refused (ErrRefused).
 	Order(ctx context.Context, o Order) error
@@ -36,11 +37,33 @@ type Stage interface {
 
 // Moment is something that happened, for the timeline.
 type Moment struct {
-	At     time.Duration // since the script began; may be below 0
-	Lane   string        // node, "web1/haproxy", "client", "cluster", "operator", "fault"
-	Kind   string        // as the product's events have it, or "fault", "order", "failed requests", "expect", "never"
-	What   string        // in a few words
-	Reason string
-	Bad    bool // something is lost or broken from here on
-	Good   bool // it is right again
+	At     time.Duration `json:"at_ns"`            // since the script began; may be below 0
+	Lane   string        `json:"lane"`             // node, "lb1/haproxy", "client", "cluster", "operator", "fault"
+	Kind   string        `json:"kind"`             // as the product's events have it, or "fault", "order", "failed requests", "expect", "never"
+	What   string        `json:"what"`             // in a few words
+	Reason string        `json:"reason,omitempty"` // why
+	Bad    bool          `json:"bad,omitempty"`    // something is lost or broken from here on
+	Good   bool          `json:"good,omitempty"`   // it is right again
+	// Subject is what the moment is about where its lane does not say it: on the lane of an HAProxy, the member.
+	Subject string `json:"subject,omitempty"`
+	// State is what the lane, or the subject on it, is from here on; empty changes nothing. Machines without Evenkeel have
+	// no states, and where a stage tells none at all, no lane has: those are drawn by Bad and Good.
+	State State `json:"state,omitempty"`
 }
+
+// State is what a lane of the timeline, or a subject on it, is from a moment on.
+type State string
+
+// The states, by the kind of lane that has them.
+const (
+	StateAlive     State = "alive" // nodes, as those others see them that have quorum; so they begin
+	StateSuspect   State = "suspect"
+	StateDown      State = "down"
+	StateLeft      State = "left"
+	StateNoQuorum  State = "no quorum" // nodes, in their own eyes; until they are alive again
+	StateInStep    State = "in step"   // HAProxies; so they begin
+	StateNotInStep State = "not in step"
+	StateServes    State = "serves" // members on an HAProxy; so they begin
+	StateDrained   State = "drained"
+	StateOut       State = "out"
+)

@@ -32,6 +32,8 @@ type Config struct {
 	Times     Times
 	Bootstrap *cluster.Spec // the cluster file to found a cluster with, if there is none
 	FoundAs   string        // the id of that cluster: random, and never used before
+	// SnapshotEntries and TailEntries are those of consensus.Config; 0 is its default.
+	SnapshotEntries, TailEntries uint64
 }
 
 // Identity names the life in which the node starts.

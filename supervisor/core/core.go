@@ -117,3 +117,23 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 
 // Spec returns the cluster file that this node runs, and its revision.
 func (c *Core) Spec() (cluster.Spec, uint64) { return c.state.Spec, c.state.Revision }
+
+// State returns the replicated state as this node has applied it. Nobody may change it.
+func (c *Core) State() cluster.State { return c.state }
+
+// Leader returns the node that this one takes for the leader; empty if there is none.
+func (c *Core) Leader() cluster.NodeID { return c.leader }
+
+// Authority tells why a majority does not stand behind this node; empty if it does.
+func (c *Core) Authority() string { return c.authority }
+
+// Voters returns the nodes that vote in the log, as far as this node has applied it.
+func (c *Core) Voters() []cluster.NodeID {
+	var out []cluster.NodeID
+	for _, m := range c.roster {
+		if m.Role == consensus.RoleVoter {
+			out = append(out, cluster.NodeID(m.Node))
+		}
+	}
+	return out
+}

@@ -44,6 +44,7 @@ func (c *Core) newReplica(clusterID string, r consensus.Restored) (*consensus.Re
 	replica, err := consensus.New(consensus.Config{
 		ID: c.install, Cluster: clusterID,
 		ElectionTicks: c.cfg.Times.ElectionPulses, HeartbeatTicks: int(c.cfg.Times.Beat / c.cfg.Times.Pulse),
+		SnapshotEntries: c.cfg.SnapshotEntries, TailEntries: c.cfg.TailEntries,
 	}, r)
 	if err != nil {
 		return nil, fmt.Errorf("start consensus: %w", err)

@@ -34,18 +34,29 @@ type Options struct {
 	Log zerolog.Logger
 }
 
+// state is how the application answers.
+type state string
+
+const (
+	healthy state = "healthy"
+	failing state = "failing" // it answers, and says that it is not healthy
+	broken  state = "broken"  // it answers with errors
+)
+
 type server struct {
-	opts      Options
-	requests  atomic.Int64
-	inFlight  atomic.Int64
-	unhealthy atomic.Bool
+	opts     Options
+	requests atomic.Int64
+	inFlight atomic.Int64
+	state    atomic.Pointer[state]
 }
 
 // Serve answers on addr until ctx ends, and then until the requests in flight are done, at most 5 s:
 //
 //	/        the node's name and counters as one line of text, after "?delay=200ms" if asked (up to 1 min)
 //	/health  200, or 503 after /fail
-//	/fail    makes /health fail from now on; /ok makes it succeed again
+//	/fail    makes /health fail from now on
+//	/break   makes all of the above fail with 500 from now on
+//	/ok      ends either
 func Serve(ctx context.Context, addr string, opts Options) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -56,6 +67,7 @@ func Serve(ctx context.Context, addr string, opts Options) error {
 
 func serveOn(ctx context.Context, listener net.Listener, opts Options) error {
 	s := &server{opts: opts}
+	s.state.Store(new(healthy))
 	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTimeout}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
@@ -83,14 +95,25 @@ func serveOn(ctx context.Context, listener net.Listener, opts Options) error {
 
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", s.root)
-	mux.HandleFunc("/health", s.health)
-	mux.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) { s.setUnhealthy(w, "failing") })
-	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { s.setUnhealthy(w, "healthy") })
+	mux.HandleFunc("/{$}", s.unlessBroken(s.root))
+	mux.HandleFunc("/health", s.unlessBroken(s.health))
+	mux.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) { s.become(w, failing) })
+	mux.HandleFunc("/break", func(w http.ResponseWriter, _ *http.Request) { s.become(w, broken) })
+	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { s.become(w, healthy) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(NodeHeader, s.opts.Node)
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func (s *server) unlessBroken(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if *s.state.Load() == broken {
+			s.write(w, http.StatusInternalServerError, string(broken)+"\n")
+			return
+		}
+		serve(w, r)
+	}
 }
 
 func (s *server) root(w http.ResponseWriter, r *http.Request) {
@@ -126,17 +149,17 @@ func (s *server) delay(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *server) health(w http.ResponseWriter, _ *http.Request) {
-	if s.unhealthy.Load() {
-		s.write(w, http.StatusServiceUnavailable, "failing\n")
+	if *s.state.Load() == failing {
+		s.write(w, http.StatusServiceUnavailable, string(failing)+"\n")
 		return
 	}
 	s.write(w, http.StatusOK, "healthy\n")
 }
 
-func (s *server) setUnhealthy(w http.ResponseWriter, state string) {
-	s.unhealthy.Store(state == "failing")
-	s.opts.Log.Info().Str("node", s.opts.Node).Str("health", state).Msg("app: health changed")
-	s.write(w, http.StatusOK, state+"\n")
+func (s *server) become(w http.ResponseWriter, now state) {
+	s.state.Store(&now)
+	s.opts.Log.Info().Str("node", s.opts.Node).Str("health", string(now)).Msg("app: health changed")
+	s.write(w, http.StatusOK, string(now)+"\n")
 }
 
 // write answers with a length, so that a client can tell a cut answer from a whole one.

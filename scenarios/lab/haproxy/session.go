@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// pollsPerSession bounds the life of one connection: after a reload, a connection stays with the old worker, and
+	// DefaultPolls is how many polls go over one connection: after a reload, a connection stays with the old worker, and
 	// keeps it alive.
-	pollsPerSession = 50
+	DefaultPolls = 50
 	// pollTimeout bounds one poll.
 	pollTimeout = 500 * time.Millisecond
 	// maxAnswer bounds one answer, in bytes; 1000 servers take some 150 kB.
@@ -25,15 +25,16 @@ const (
 // session is a connection to the stats socket in prompt mode, where an answer ends with the next prompt.
 type session struct {
 	path, backend string
+	most          int // polls over one connection
 	conn          net.Conn
-	polls         int
+	polls         int // over this one
 	buffer        []byte
 }
 
 // poll asks for the state of all servers. After an error the next poll uses a new connection.
 func (s *session) poll(ctx context.Context) (map[Server]State, error) {
 	states, err := s.ask(ctx)
-	if s.polls++; err != nil || s.polls == pollsPerSession {
+	if s.polls++; err != nil || s.polls >= s.most {
 		s.close()
 	}
 	return states, err

@@ -28,6 +28,8 @@ type Options struct {
 	Backend string
 	// Interval is the time between two polls; 0 means [DefaultInterval].
 	Interval time.Duration
+	// Polls is how many polls go over one connection; 0 means [DefaultPolls]. With 1, a new worker is seen at once.
+	Polls int
 }
 
 // Server names a server as HAProxy does.
@@ -92,6 +94,7 @@ type Watch struct {
 	armedAt time.Time
 	ready   chan struct{} // closed by the first good poll after arming
 	changed chan struct{} // closed by the next change
+	wishes  []wish        // for the next answer
 	states  map[Server]State
 	changes []Change
 	polls   int64
@@ -104,12 +107,15 @@ func New(opts Options) *Watch {
 	if opts.Interval == 0 {
 		opts.Interval = DefaultInterval
 	}
+	if opts.Polls == 0 {
+		opts.Polls = DefaultPolls
+	}
 	return &Watch{opts: opts, wake: make(chan struct{}, 1), ready: make(chan struct{}), changed: make(chan struct{})}
 }
 
 // Run polls while the watch is armed, until ctx ends; it returns nil then.
 func (w *Watch) Run(ctx context.Context) error {
-	s := &session{path: w.opts.Socket, backend: w.opts.Backend}
+	s := &session{path: w.opts.Socket, backend: w.opts.Backend, most: w.opts.Polls}
 	defer s.close()
 	ticker := time.NewTicker(w.opts.Interval)
 	defer ticker.Stop()
@@ -229,6 +235,7 @@ func (w *Watch) note(states map[Server]State, err error, poll span) {
 		return
 	}
 	w.polls++
+	defer w.grant(outcome{states, err}, poll.asked)
 	if err != nil {
 		w.errors++
 		w.lastErr = err

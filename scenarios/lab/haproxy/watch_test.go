@@ -111,6 +111,14 @@ func TestWatch(t *testing.T) {
 		t.Errorf("back at %s, left at %s", back.At, left.At)
 	}
 	command(t, admin, "set server be/s2 weight 0")
+	// A look shows what was done before it, and all that it shows is among the changes.
+	states, err := w.Look(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := states[haproxy.Server{Backend: "be", Name: "s2"}]; got.InRotation() || len(w.Changes()) != 3 {
+		t.Errorf("a look shows %s after %d changes", got, len(w.Changes()))
+	}
 	await("s2", haproxy.Change.Left, "UP with weight 0")
 
 	// Changes of before are forgotten when the watch is armed again.
@@ -149,6 +157,9 @@ func TestSilenceIsNotChange(t *testing.T) {
 	defer cancelShort()
 	if err := w.Arm(short); err == nil {
 		t.Error("a watch without HAProxy was armed")
+	}
+	if states, err := w.Look(ctx); err == nil {
+		t.Errorf("a look at no HAProxy shows %v", states)
 	}
 	if polls, failed := w.Polls(); polls == 0 || polls != failed || len(w.Changes()) > 0 {
 		t.Errorf("%d of %d polls failed, %d changes", failed, polls, len(w.Changes()))

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+)
+
+// tolerance is how much arithmetic of clocks may round.
+const tolerance = time.Millisecond
+
+// checkers look on. What they promise stands beside each of them; the numbers are those of the safety document.
+type checkers struct {
+	w       *World
+	events  map[place]cluster.Event      // what was decided, by place in the log
+	acked   []cluster.Event              // what operators were told to be done
+	reached map[life]map[*machine]reach  // the newest message of a life that came to each node
+	votes   map[life]map[string]struct{} // who said, with good reason, that a life is over
+	cluster string
+	leader  cluster.NodeID
+	newest  map[*machine]progress
+}
+
+type place struct {
+	index uint64
+	n     int
+}
+
+// life names one life of a node.
+type life struct {
+	node          string
+	install, boot uint64
+}
+
+// reach is a message: when it was sent, by the clock of its sender.
+type reach struct{ sent time.Time }
+
+// progress is what must never go back on a node while it keeps its disk.
+type progress struct {
+	install, epoch, revision, index uint64
+	life                            uint32
+}
+
+func newCheckers(w *World) *checkers {
+	return &checkers{
+		w: w, events: map[place]cluster.Event{}, reached: map[life]map[*machine]reach{},
+		votes: map[life]map[string]struct{}{}, newest: map[*machine]progress{},
+	}
+}
+
+// sent looks at a message as it leaves its node.
+func (c *checkers) sent(from *machine, m *core.Message) {
+	c.reach(life{m.Envelope.From, m.Envelope.Install, m.Envelope.Boot}, from, from.now())
+	if v, ok := m.Body.(*bus.Vote); ok && v.Down {
+		c.w.tally.Votes++
+		c.justified(from, v)
+	}
+}
+
+// heard takes note of a message that reached a process.
+func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
+	c.reach(life{env.From, env.Install, env.Boot}, to, p.shown)
+	if env.Kind != bus.KindHeartbeat {
+		return
+	}
+	to.heard[p.from] = sighting{install: env.Install, boot: env.Boot, at: to.now()}
+}
+
+func (c *checkers) reach(l life, to *machine, sent time.Time) {
+	by := c.reached[l]
+	if by == nil {
+		by = map[*machine]reach{}
+		c.reached[l] = by
+	}
+	if sent.After(by[to].sent) {
+		by[to] = reach{sent}
+	}
+}
+
+// justified: nobody says that a life is over who heard it within the time that makes a node suspect (S8).
+func (c *checkers) justified(from *machine, v *bus.Vote) {
+	target := c.w.machine(v.Target)
+	if target == nil {
+		c.w.violate("votes speak about nodes (S8)", "%s votes about %q", from.name, v.Target)
+		return
+	}
+	since := from.began
+	if h, ok := from.heard[target]; ok && h.install == v.TargetInstall && h.boot == v.TargetBoot {
+		since = h.at
+	}
+	if silence := from.now().Sub(since); silence < c.w.opt.Times.SuspectAfter-tolerance {
+		c.w.violate("a vote is justified (S8)", "%s says that life %d of %s is over, and heard it %s ago", from.name, v.TargetBoot, v.Target, silence)
+	}
+	l := life{v.Target, v.TargetInstall, v.TargetBoot}
+	if c.votes[l] == nil {
+		c.votes[l] = map[string]struct{}{}
+	}
+	c.votes[l][string(from.name)] = struct{}{}
+}
+
+// output looks at what a core asks for after a step.
+func (c *checkers) output(m *machine, out *core.Output) {
+	for i := range out.Notices {
+		c.w.say(string(m.name), out.Notices[i].Kind+" "+out.Notices[i].Subject+": "+out.Notices[i].Reason)
+	}
+	for i := range out.Events {
+		c.decided(m, out.Events[i].Event)
+	}
+	if len(out.Events) > 0 {
+		c.forward(m)
+	}
+	if l := m.core.Leader(); l == m.name && l != c.leader {
+		c.leader = l
+		c.w.tally.Leaders++
+	}
+	if id := m.disk.cluster; id != "" && id != c.cluster {
+		if c.cluster != "" {
+			c.w.violate("a node belongs to one cluster (S19)", "%s belongs to %s, others to %s", m.name, id, c.cluster)
+		}
+		c.cluster = id
+	}
+}
+
+// decided: what stands at a place of the log is the same for everybody, for ever (S5, S6, S18).
+func (c *checkers) decided(m *machine, e cluster.Event) {
+	at := place{e.Index, e.N}
+	known, ok := c.events[at]
+	if ok {
+		if known != e {
+			c.w.violate("one log (S6, S18)", "at %d.%d %s has %+v, others %+v", e.Index, e.N, m.name, e, known)
+		}
+		return
+	}
+	c.events[at] = e
+	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
+	switch e.Kind {
+	case cluster.EventCondemned:
+		c.w.tally.Condemned++
+		c.condemned(m, e)
+	case cluster.EventAdmitted:
+		c.w.tally.Admitted++
+	}
+}
+
+// condemned: a life ends by the word of a majority of voters, each of whom had reason to give it (S8).
+func (c *checkers) condemned(m *machine, e cluster.Event) {
+	state := m.core.State()
+	st := state.Node(cluster.NodeID(e.Subject))
+	if st.Life != cluster.LifeDown {
+		return // this node is further in the log already; the life is not known here any more
+	}
+	l := life{e.Subject, st.Install, st.Boot}
+	voters, voted := state.Spec.Voters(), 0
+	for _, v := range voters {
+		if _, ok := c.votes[l][string(v)]; ok {
+			voted++
+		}
+	}
+	if voted <= len(voters)/2 {
+		c.w.violate("a majority condemns (S8)", "%s is condemned in life %d; %d of %d voters had reason to say so", e.Subject, st.Boot, voted, len(voters))
+	}
+	var last time.Time
+	for _, o := range c.w.nodes {
+		if r, ok := c.reached[l][o]; ok && o.name != cluster.NodeID(e.Subject) && r.sent.After(last) {
+			last = r.sent
+		}
+	}
+	if dead := c.w.machine(e.Subject); !last.IsZero() && !dead.acts() {
+		c.w.tally.Condemning = max(c.w.tally.Condemning, dead.now().Sub(last))
+	}
+}
+
+// forward: epochs, revisions and places in the log never go back on a node that keeps its disk (S5).
+func (c *checkers) forward(m *machine) {
+	st, was := m.core.State(), c.newest[m]
+	is := progress{install: m.disk.install, life: m.life, epoch: st.Epoch, revision: st.Revision, index: st.Index}
+	if was.install == is.install && was.life == is.life && (is.epoch < was.epoch || is.revision < was.revision || is.index < was.index) {
+		c.w.violate("nothing goes back (S5)", "%s: from %+v to %+v", m.name, was, is)
+	}
+	c.newest[m] = is
+}
+
+// acknowledged keeps what an operator was told to be done; see kept.
+func (c *checkers) acknowledged(_ *machine, out cluster.Outcome) {
+	c.acked = append(c.acked, out.Events...)
+}
+
+// kept: what was acknowledged is in the log of everybody (S6).
+func (c *checkers) kept() {
+	for _, e := range c.acked {
+		if known, ok := c.events[place{e.Index, e.N}]; !ok || known != e {
+			c.w.violate("nothing acknowledged is lost (S6)", "%+v", e)
+			return
+		}
+	}
+}
+
+// command: a balancer is changed only by a node behind which a majority stands, in a life that was admitted (S10, S12).
+func (c *checkers) command(m *machine, op lbsync.Op) {
+	c.w.tally.Commands++
+	c.w.say(string(m.name), "tells its balancer "+op.String()+": "+op.Why)
+	state := m.core.State()
+	me := state.Node(m.name)
+	if me.Install != m.disk.install || me.Boot != m.disk.boot || me.Life != cluster.LifeAlive {
+		c.w.violate("only an admitted life acts (S11)", "%s, in life %d, does %s; admitted is life %d (%s)", m.name, m.disk.boot, op, me.Boot, me.Life)
+	}
+	voters, behind := state.Spec.Voters(), 0
+	l := life{string(m.name), m.disk.install, m.disk.boot}
+	for _, v := range voters {
+		if r, ok := c.reached[l][c.w.machine(string(v))]; ok && m.now().Sub(r.sent) <= c.w.opt.Times.QuorumAge+tolerance {
+			behind++
+		}
+	}
+	if behind <= len(voters)/2 {
+		c.w.violate("no quorum, no change (S10, S12)", "%s does %s; %d of %d voters can have heard it lately", m.name, op, behind, len(voters))
+	}
+}
+
+// commanded: what we do never takes a backend under its drain floor, unless an operator said so by force (S10).
+func (c *checkers) commanded(m *machine, d converge.Duty, p lbsync.Plan) {
+	floor, after := d.Floors[poolName], m.proxy.serving()
+	if after >= floor {
+		return
+	}
+	taken := 0
+	for _, op := range p.Ops {
+		if op.Kind == lbsync.OpDrain || op.Kind == lbsync.OpMaint {
+			taken++
+		}
+	}
+	for _, s := range d.Servers {
+		if s.Force {
+			return
+		}
+	}
+	if was := m.proxy.before; after < was && taken > 0 {
+		c.w.violate("the drain floor holds (S10)", "%s leaves %d of %d servers in service, the floor is %d", m.name, after, was, floor)
+	}
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is a kind of fault.
+type Kind uint8
+
+// The kinds. Which of them exist in a world is drawn; each happens again and again, with numbers drawn anew.
+const (
+	KillSupervisor Kind = iota // kill -9; an init system starts it again
+	StopSupervisor             // in good order
+	PowerLoss                  // of one machine; unsynced writes may be lost
+	BlackOut                   // of all machines at once
+	PauseProcess               // its clock runs
+	FreezeMachine              // its clock stands still
+	SlowMachine                // it is woken late for a while
+	CutNode                    // from everybody, on all networks
+	CutPair                    // two from each other
+	CutOneWay                  // one does not hear another
+	CutRail                    // one rail, of one node or of all
+	CutHalves                  // into two halves
+	CutService                 // the service network of one machine, with all rails whole
+	LoseFrames
+	DelayFrames
+	RepeatFrames
+	ShuffleFrames
+	HoldFrames  // keep everything for seconds, then deliver it all
+	SlowDisk    // writes take up to seconds
+	BreakDisk   // a write fails once; the process ends
+	WipeDisk    // of one node, once
+	BendClock   // another rate
+	CrashApp    // it comes back after a while
+	HangApp     // likewise
+	FailApp     // likewise
+	FlapApp     // it dies and comes back quickly, some times
+	ReloadProxy // or restart it
+	HangProxy   // it does not answer for a while
+	Meddle      // somebody changes a server by hand
+	Operate     // an operator asks for something
+	Reconfigure // an operator applies another cluster file
+	kinds
+)
+
+var kindNames = [kinds]string{
+	"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "cut node", "cut pair", "cut one-way",
+	"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
+	"wiped disk", "clock rate", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
+	"meddling", "operator", "new cluster file",
+}
+
+// String names the kind.
+func (k Kind) String() string {
+	if k < kinds {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// plague makes faults happen from now on.
+func (w *World) plague() {
+	if len(w.opt.Kinds) == 0 {
+		return
+	}
+	w.do(time.Duration(w.rng.ExpFloat64()*float64(w.opt.Every)), func() {
+		if w.calm {
+			return
+		}
+		// Everything is drawn also when the fault does not happen, so that a world with fewer faults is the same up to there.
+		k := w.opt.Kinds[w.rng.IntN(len(w.opt.Kinds))]
+		if w.opt.MaxFaults < 0 || w.tally.Total < w.opt.MaxFaults {
+			w.tally.Total++
+			w.tally.Faults[k]++
+			w.inflict(k)
+		}
+		w.plague()
+	})
+}
+
+// undo ends a fault after a time, unless everything was healed meanwhile: what happens then is for good.
+func (w *World) undo(d time.Duration, f func()) {
+	w.do(d, func() {
+		if !w.calm {
+			f()
+		}
+	})
+}
+
+// anyNode draws a node.
+func (w *World) anyNode() *machine { return w.nodes[w.rng.IntN(len(w.nodes))] }
+
+// victim draws a node, the leader and the balancers' nodes more often than others.
+func (w *World) victim() *machine {
+	if w.rng.IntN(3) == 0 {
+		if l := w.leader(); l != nil {
+			return l
+		}
+	}
+	return w.anyNode()
+}
+
+// leader is the node that most of the running ones take for the leader.
+func (w *World) leader() *machine {
+	votes := map[*machine]int{}
+	var best *machine
+	for _, m := range w.nodes {
+		if !m.acts() {
+			continue
+		}
+		l := w.machine(string(m.core.Leader()))
+		if l == nil {
+			continue
+		}
+		if votes[l]++; best == nil || votes[l] > votes[best] {
+			best = l
+		}
+	}
+	return best
+}
+
+func (w *World) anyApp() *app {
+	var apps []*app
+	for _, m := range w.machines {
+		if m.app != nil && !m.off {
+			apps = append(apps, m.app)
+		}
+	}
+	if len(apps) == 0 {
+		return nil
+	}
+	return apps[w.rng.IntN(len(apps))]
+}
+
+func (w *World) anyProxy() *proxy {
+	var all []*proxy
+	for _, m := range w.machines {
+		if m.proxy != nil && !m.off {
+			all = append(all, m.proxy)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all[w.rng.IntN(len(all))]
+}
+
+// span draws how long a fault lasts: often short, sometimes long.
+func (w *World) span() time.Duration {
+	switch w.rng.IntN(4) {
+	case 0:
+		return w.some(300 * time.Millisecond)
+	case 1:
+		return w.some(2 * time.Second)
+	case 2:
+		return w.some(10 * time.Second)
+	default:
+		return w.some(60 * time.Second)
+	}
+}
+
+// inflict lets one fault happen.
+func (w *World) inflict(k Kind) {
+	switch {
+	case k <= SlowMachine:
+		w.inflictMachine(k)
+	case k <= HoldFrames:
+		w.inflictNetwork(k)
+	case k <= BendClock:
+		w.inflictDisk(k)
+	case k <= FlapApp:
+		w.inflictApp(k)
+	case k <= Meddle:
+		w.inflictProxy(k)
+	case k == Operate:
+		w.operate()
+	case k == Reconfigure:
+		w.reconfigure()
+	}
+}
+
+func (w *World) inflictMachine(k Kind) {
+	m, d := w.victim(), w.span()
+	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, m.name, d))
+	switch k {
+	case KillSupervisor:
+		m.end()
+		w.in(d, event{what: evStart, to: m})
+	case StopSupervisor:
+		w.leave(m)
+		w.in(2*time.Second+d, event{what: evStart, to: m})
+	case PowerLoss:
+		w.powerCycle(m, d)
+	case BlackOut:
+		for _, m := range w.nodes {
+			w.powerCycle(m, w.some(d))
+		}
+	case PauseProcess:
+		m.pause(d, false)
+	case FreezeMachine:
+		m.pause(d, true)
+	case SlowMachine:
+		m.slow = w.some(200 * time.Millisecond)
+		w.undo(d, func() { m.slow = 0 })
+	}
+}
+
+func (w *World) powerCycle(m *machine, d time.Duration) {
+	m.powerOff()
+	w.undo(d, func() {
+		m.powerOn()
+		w.in(w.some(2*time.Second), event{what: evStart, to: m})
+	})
+}
+
+func (w *World) inflictNetwork(k Kind) {
+	m, o, d := w.victim(), w.anyNode(), w.span()
+	w.say("FAULT", fmt.Sprintf("%s %s (%s) for %s", k, m.name, o.name, d))
+	rail := 1 + w.rng.IntN(w.opt.Rails)
+	cut := func(w *way) { w.cut = true }
+	switch k {
+	case CutNode:
+		w.isolate(m, -1, cut)
+	case CutPair:
+		w.net.each(m.index, o.index, -1, cut)
+		w.net.each(o.index, m.index, -1, cut)
+	case CutOneWay:
+		w.net.each(m.index, o.index, -1, cut)
+	case CutRail:
+		if w.rng.IntN(2) == 0 {
+			w.isolate(m, rail, cut)
+		} else {
+			w.allWays(rail, cut)
+		}
+	case CutHalves:
+		w.halves(cut)
+	case CutService:
+		w.isolate(m, 0, cut)
+	case LoseFrames:
+		w.net.loss[rail] = w.rng.Float64() * 0.6
+	case DelayFrames:
+		w.net.extra = w.some(time.Second)
+	case RepeatFrames:
+		w.net.twice = w.rng.Float64()
+	case ShuffleFrames:
+		w.net.shuffle, w.net.extra = true, w.some(20*time.Millisecond)
+	case HoldFrames:
+		until := w.now + min(d, 30*time.Second)
+		w.isolate(m, -1, func(w *way) { w.hold = until })
+	}
+	w.railsChanged()
+	w.undo(d, func() {
+		w.net.heal() // of this fault and of all others: two at a time are enough
+		w.say("FAULT", "the network is healed")
+		w.railsChanged()
+	})
+}
+
+// isolate changes all ways from and to a machine on one network, or on all.
+func (w *World) isolate(m *machine, net int, change func(*way)) {
+	for _, o := range w.machines {
+		if o != m {
+			w.net.each(m.index, o.index, net, change)
+			w.net.each(o.index, m.index, net, change)
+		}
+	}
+}
+
+func (w *World) allWays(net int, change func(*way)) {
+	for _, a := range w.machines {
+		for _, b := range w.machines {
+			if a != b {
+				w.net.each(a.index, b.index, net, change)
+			}
+		}
+	}
+}
+
+func (w *World) halves(change func(*way)) {
+	side := make([]bool, len(w.machines))
+	for i := range side {
+		side[i] = w.rng.IntN(2) == 0
+	}
+	for _, a := range w.machines {
+		for _, b := range w.machines {
+			if side[a.index] != side[b.index] {
+				w.net.each(a.index, b.index, -1, change)
+			}
+		}
+	}
+}
+
+func (w *World) inflictDisk(k Kind) {
+	m, d := w.victim(), w.span()
+	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, m.name, d))
+	switch k {
+	case SlowDisk:
+		m.disk.sync = w.some(3 * time.Second)
+		w.undo(d, func() { m.disk.sync = w.opt.Sync })
+	case BreakDisk:
+		m.disk.broken = true
+	case WipeDisk:
+		if l := w.leader(); !w.wiped && l != nil && l.acts() && len(l.core.Voters()) == len(w.spec.Voters()) {
+			w.wiped = true // once: a majority of disks must stay
+			m.end()
+			m.wipe()
+			w.in(d, event{what: evStart, to: m})
+		}
+	case BendClock:
+		if w.opt.ClockPPM > 0 && !m.clock.stopped {
+			m.clock.set(w.now, w.rng.Int64N(2*w.opt.ClockPPM)-w.opt.ClockPPM)
+			m.armed = 0
+			if m.acts() {
+				m.arm()
+			}
+		}
+	}
+}
+
+func (w *World) inflictApp(k Kind) {
+	a, d := w.anyApp(), w.span()
+	if a == nil {
+		return
+	}
+	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, a.on.name, d))
+	back := func() {
+		if !a.on.off {
+			a.set(appRuns)
+		}
+	}
+	switch k {
+	case CrashApp:
+		a.set(appDead)
+	case HangApp:
+		a.set(appHangs)
+	case FailApp:
+		a.set(appFails)
+	case FlapApp:
+		for i := range 3 + w.rng.IntN(10) {
+			at := time.Duration(i) * 4 * time.Second
+			w.undo(at, func() {
+				if !a.on.off {
+					a.set(appDead)
+				}
+			})
+			w.undo(at+2*time.Second, back)
+		}
+		return
+	}
+	w.undo(d, back)
+}
+
+func (w *World) inflictProxy(k Kind) {
+	p, d := w.anyProxy(), w.span()
+	if p == nil {
+		return
+	}
+	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, p.on.name, d))
+	switch k {
+	case ReloadProxy:
+		if p.runs {
+			p.reload()
+		}
+		if p.on.keeper != nil {
+			p.on.keeper.soon(lookEvery)
+		}
+	case HangProxy:
+		p.hangs = true
+		w.undo(d, func() { p.hangs = false })
+	case Meddle:
+		if a := w.anyApp(); a != nil && p.runs {
+			p.meddle(key(a.on), w.rng.IntN(3))
+		}
+	}
+}

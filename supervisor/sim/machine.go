@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+)
+
+const (
+	// inboxMax bounds what a process that stands still finds when it goes on; the network gives up the oldest.
+	inboxMax = 2048
+	// wakeLate is by how much a process that asked to be woken is late, at most, on a machine that is well.
+	wakeLate = 300 * time.Microsecond
+)
+
+// machine is one computer: it has power or not, its disk, its clock, and what runs on it.
+type machine struct {
+	w     *World
+	index int
+	name  cluster.NodeID
+	disk  disk
+	clock clock
+
+	off    bool // without power
+	core   *core.Core
+	life   uint32 // counts the processes, so that what was meant for a former one does not reach this
+	lives  uint32
+	paused bool
+	slow   time.Duration // added to each waking, for a machine that is too busy
+	inbox  []*parcel
+	window bus.Window
+	armed  time.Duration // when the core is woken; 0 = not at all
+	left   bool          // the process ended in good order
+	rails  []core.Rail
+
+	app    *app // nil = none
+	checks []*check
+	proxy  *proxy // nil = none
+	keeper *keeper
+
+	// What the checkers know.
+	heard  map[*machine]sighting
+	began  time.Time // of the process, by its clock
+	fault  string    // why the process ended by itself, if it did
+	buried bool      // it is lost for good
+}
+
+// sighting is the newest heartbeat of a life that reached a process.
+type sighting struct {
+	install, boot uint64
+	at            time.Time // by the clock of who heard it
+}
+
+func (m *machine) runs() bool { return m.core != nil }
+
+// acts tells whether the process can do anything now.
+func (m *machine) acts() bool { return m.core != nil && !m.paused }
+
+func (m *machine) now() time.Time { return m.clock.at(m.w.now) }
+
+// start starts the supervisor, in a new life.
+func (m *machine) start() {
+	if m.off || m.core != nil {
+		return
+	}
+	m.disk.boot++
+	m.disk.broken = false
+	m.lives++
+	m.life = m.lives
+	m.window, m.inbox, m.left, m.fault, m.paused = bus.Window{}, nil, false, "", false
+	m.heard, m.began = map[*machine]sighting{}, m.now()
+	c, err := core.New(m.now(), core.Config{
+		Name: m.name, Cluster: m.w.spec.Cluster, Version: "sim", Times: m.w.opt.Times, Bootstrap: &m.w.spec,
+		FoundAs: m.w.id(), SnapshotEntries: m.w.opt.Snapshots, TailEntries: m.w.opt.Snapshots / 2,
+	}, core.Identity{Install: m.disk.install, Boot: m.disk.boot}, core.Held{Cluster: m.disk.cluster, Log: m.disk.log})
+	if err != nil {
+		m.w.violate("a node cannot read its own disk", "%s: %v", m.name, err)
+		return
+	}
+	m.core = c
+	m.disk.orders, m.disk.busy = nil, false
+	if m.proxy != nil {
+		m.keeper = newKeeper(m)
+	}
+	m.rails = nil
+	m.step(m.railed()...)
+}
+
+// end ends the process without a word. What the disk has in hand is done, half done, or not.
+func (m *machine) end() {
+	if m.core == nil {
+		return
+	}
+	if m.disk.busy {
+		switch m.w.rng.IntN(3) {
+		case 0:
+			_, err := m.disk.carryOut(m.disk.orders[0])
+			m.w.must(err)
+		case 1:
+			m.disk.half(m.disk.orders[0])
+		}
+	}
+	m.core, m.life, m.inbox, m.armed, m.checks, m.keeper = nil, 0, nil, 0, nil, nil
+	m.disk.orders, m.disk.busy = nil, false
+	m.paused, m.clock.stopped = false, false
+}
+
+// hear takes a parcel that arrived.
+func (m *machine) hear(p *parcel) {
+	if m.core == nil {
+		return
+	}
+	if m.paused {
+		if len(m.inbox) == inboxMax {
+			m.inbox = m.inbox[1:]
+		}
+		m.inbox = append(m.inbox, p)
+		return
+	}
+	if inputs := m.open(p, nil); len(inputs) > 0 {
+		m.step(inputs...)
+	}
+}
+
+// open takes out of a parcel what is for this machine and comes for the first time.
+func (m *machine) open(p *parcel, inputs []core.Input) []core.Input {
+	now := m.now()
+	for i := range p.messages {
+		msg := &p.messages[i]
+		if msg.To != "" && msg.To != string(m.name) {
+			continue
+		}
+		env, body := msg.Envelope, msg.Body
+		if p.wire != nil {
+			var err error
+			if env, err = m.w.sealer.Open(p.wire[i]); err == nil {
+				body, err = bus.DecodeBody(env.Kind, env.Payload)
+			}
+			if err != nil {
+				m.w.violate("a frame of ours cannot be read", "%s from %s: %v", m.name, p.from.name, err)
+				return inputs
+			}
+		}
+		if !m.window.Accept(env.From, env.Install, env.Boot, env.Seq) {
+			continue
+		}
+		m.w.checks.heard(m, p, env)
+		inputs = append(inputs, core.Heard{Envelope: env, Body: body, At: now})
+	}
+	return inputs
+}
+
+// step lets the core take what came, and carries out what it asks for.
+func (m *machine) step(inputs ...core.Input) {
+	if m.core == nil {
+		return
+	}
+	now := m.now()
+	out := m.core.Step(now, inputs...)
+	m.w.steps++
+	m.w.checks.output(m, &out)
+	if out.Err != nil {
+		m.w.violate("a node gives up", "%s: %v", m.name, out.Err)
+		m.end()
+		return
+	}
+	if len(out.Send) > 0 {
+		m.w.send(m, out.Send)
+	}
+	for _, j := range out.Disk {
+		m.disk.orders = append(m.disk.orders, j)
+		m.write()
+	}
+	if out.NewMembers {
+		m.probe(out.Members)
+	}
+	if m.keeper != nil {
+		m.keeper.until = out.Until
+		if out.NewDuties {
+			m.keeper.take(out.Duties)
+		}
+	}
+	for _, a := range out.Answers {
+		m.w.answered(m, a)
+	}
+	if m.core.Left(now) {
+		m.end()
+		m.left = true
+		return
+	}
+	m.arm()
+}
+
+// arm makes sure that the core is woken when it is due.
+func (m *machine) arm() {
+	at := max(m.clock.when(m.core.Due()), m.w.now)
+	if m.armed != 0 && m.armed <= at {
+		return // it is looked at again then
+	}
+	m.armed = at
+	m.w.at(at, event{what: evWake, to: m, life: m.life})
+}
+
+func (m *machine) wake() {
+	if m.armed == 0 || m.w.now < m.armed || m.paused {
+		return
+	}
+	m.armed = 0
+	if late := m.slow; late > 0 {
+		m.armed = m.w.now + m.w.some(late)
+		m.w.at(m.armed, event{what: evWake, to: m, life: m.life})
+		m.slow = -late // it was late once; the next waking is looked at anew
+		return
+	}
+	if m.slow < 0 {
+		m.slow = -m.slow
+	}
+	if m.now().Before(m.core.Due()) {
+		m.arm()
+		return
+	}
+	m.step()
+}
+
+// write lets the disk begin with its oldest order.
+func (m *machine) write() {
+	if m.disk.busy || len(m.disk.orders) == 0 {
+		return
+	}
+	m.disk.busy = true
+	m.w.in(m.disk.sync+m.w.some(m.disk.sync), event{what: evDisk, to: m, life: m.life})
+}
+
+func (m *machine) written() {
+	if m.paused {
+		m.w.in(time.Millisecond, event{what: evDisk, to: m, life: m.life}) // the process does not see it yet
+		return
+	}
+	if m.disk.broken {
+		m.disk.busy = false
+		m.end()
+		m.fault = "the disk failed"
+		m.w.restart(m)
+		return
+	}
+	in, err := m.disk.carryOut(m.disk.orders[0])
+	m.w.must(err)
+	m.disk.orders, m.disk.busy = m.disk.orders[1:], false
+	m.write()
+	m.step(in)
+}
+
+// pause makes the process stand still, with or without its machine's clock.
+func (m *machine) pause(d time.Duration, frozen bool) {
+	if m.core == nil || m.paused {
+		return
+	}
+	m.paused = true
+	if frozen {
+		m.clock.stop(m.w.now)
+	}
+	m.w.in(d, event{what: evResume, to: m, life: m.life})
+}
+
+func (m *machine) resume() {
+	if !m.paused {
+		return
+	}
+	m.paused = false
+	if m.clock.stopped {
+		m.clock.goOn(m.w.now)
+	}
+	var inputs []core.Input
+	for _, p := range m.inbox {
+		inputs = m.open(p, inputs)
+	}
+	m.inbox, m.armed = nil, 0
+	m.step(inputs...)
+	if m.keeper != nil {
+		m.keeper.soon(0)
+	}
+}
+
+// powerOff takes everything that runs; the state of the balancer's servers is as its state file has it afterwards.
+func (m *machine) powerOff() {
+	m.end()
+	m.off = true
+	if m.app != nil {
+		m.app.power(false)
+	}
+	if m.proxy != nil {
+		m.proxy.stop()
+	}
+}
+
+func (m *machine) powerOn() {
+	if !m.off {
+		return
+	}
+	m.off = false
+	if m.app != nil {
+		m.app.power(true)
+	}
+	if m.proxy != nil {
+		m.proxy.start()
+	}
+}
+
+// wipe replaces the disk by a blank one; the process must not run.
+func (m *machine) wipe() {
+	if m.core == nil {
+		m.disk = disk{install: m.w.rng.Uint64() | 1, sync: m.disk.sync}
+	}
+}
+
+// railed tells the core how its rails stand, if that is news.
+func (m *machine) railed() []core.Input {
+	rails := make([]core.Rail, 0, m.w.opt.Rails)
+	for r := 1; r <= m.w.opt.Rails; r++ {
+		rail := core.Rail{Name: railNames[r], Up: true, Since: epoch}
+		for _, o := range m.w.machines {
+			if o != m && o.acts() && m.w.net.reaches(o.index, m.index, r) {
+				rail.Peers++
+			}
+		}
+		rails = append(rails, rail)
+	}
+	for i := range m.rails {
+		if m.rails[i] != rails[i] {
+			m.rails = nil
+			break
+		}
+	}
+	if m.rails != nil {
+		return nil
+	}
+	m.rails = rails
+	return []core.Input{core.Railed{Rails: rails}}
+}
+
+var railNames = [8]string{"service", "rail1", "rail2", "rail3", "rail4", "rail5", "rail6", "rail7"}

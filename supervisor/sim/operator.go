@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+)
+
+// submitWait is how long a request waits for its outcome.
+const submitWait = 2 * time.Second
+
+// asked is a request under way.
+type asked struct {
+	on   *machine
+	life uint32
+	body cluster.Body
+	done func(core.Answer)
+}
+
+// ask lets an operator ask one node for something.
+func (w *World) ask(m *machine, body cluster.Body, done func(core.Answer)) {
+	if !m.acts() {
+		return
+	}
+	w.requests++
+	id := fmt.Sprintf("op-%d", w.requests)
+	w.tally.Requests++
+	w.asked[id] = asked{m, m.life, body, done}
+	m.step(core.Submit{
+		Command: cluster.Command{ID: id, At: m.now().UnixMilli(), By: "operator", Body: body}, Until: m.now().Add(submitWait),
+	})
+}
+
+// answered takes the answer of a core.
+func (w *World) answered(m *machine, a core.Answer) {
+	r, ok := w.asked[a.ID]
+	if !ok {
+		w.violate("every request is answered once", "%s answers %s, which nobody waits for", m.name, a.ID)
+		return
+	}
+	delete(w.asked, a.ID)
+	if a.Err == nil && a.Outcome.Result == cluster.Accepted {
+		w.tally.Accepted++
+		w.checks.acknowledged(m, a.Outcome)
+	}
+	if r.done != nil {
+		r.done(a)
+	}
+}
+
+// operate lets an operator ask for something.
+func (w *World) operate() {
+	m := w.anyNode()
+	var body cluster.Body
+	member := cluster.MemberID{Pool: poolName}
+	if a := w.anyApp(); a != nil {
+		member.Member = string(a.on.name)
+	}
+	mode := []cluster.Mode{cluster.ModeActive, cluster.ModeActive, cluster.ModeStandby, cluster.ModeMaintenance}
+	admin := []cluster.Admin{cluster.AdminReady, cluster.AdminReady, cluster.AdminDrain, cluster.AdminMaint}
+	if w.rng.IntN(3) == 0 {
+		body = cluster.SetMode{Node: w.anyNode().name, Mode: mode[w.rng.IntN(len(mode))], Force: w.rng.IntN(4) == 0}
+	} else {
+		body = cluster.SetMember{Member: member, Admin: admin[w.rng.IntN(len(admin))], Force: w.rng.IntN(4) == 0}
+	}
+	w.say("FAULT", fmt.Sprintf("operator at %s: %T %+v", m.name, body, body))
+	w.ask(m, body, nil)
+}
+
+// reconfigure applies a cluster file that differs a little.
+func (w *World) reconfigure() {
+	m := w.anyNode()
+	if !m.acts() {
+		return
+	}
+	spec, revision := m.core.Spec()
+	if len(spec.Pools) == 0 {
+		return
+	}
+	pool := spec.Pools[0]
+	pool.Drain.Deadline = cluster.Duration(time.Duration(w.rng.IntN(10)) * time.Second)
+	floor := w.rng.IntN(w.opt.Web + 1)
+	pool.Drain.Floor = &floor
+	spec.Pools = []cluster.PoolSpec{pool}
+	if w.rng.IntN(2) == 0 {
+		revision = uint64(w.rng.IntN(int(revision) + 2)) // perhaps it is not the newest
+	}
+	w.say("FAULT", fmt.Sprintf("operator at %s applies a file with floor %d, if the revision is %d", m.name, floor, revision))
+	w.ask(m, cluster.SetSpec{Spec: spec, IfRevision: &revision}, nil)
+}
+
+// leave stops a supervisor in good order.
+func (w *World) leave(m *machine) {
+	if m.acts() {
+		m.step(core.Leave{})
+	}
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/health"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+)
+
+// poolName is the name of the one pool, and of its backend.
+const poolName = "web"
+
+// balancerName is the name of the balancer that every balancer machine runs.
+const balancerName = "edge"
+
+// Options say what a world is made of. Random draws them from a seed; a scenario writes them down.
+type Options struct {
+	Seed      uint64
+	Times     core.Times
+	Rails     int
+	Web       int // nodes with an application
+	Balancers int // nodes with a balancer
+	Witnesses int // nodes that only vote
+	Plain     int // machines with an application and without Evenkeel
+
+	Floor     int           // drain floor; 0 = the default
+	Deadline  time.Duration // of drains
+	SlowStart time.Duration
+	StateFile bool // balancers have one
+	Flap      bool // checks that flap are held down, as by default
+	Codec     bool // frames are sealed, encoded and decoded as on a real network
+	Snapshots uint64
+
+	Sync      time.Duration // shortest time of a write; the longest is twice that
+	ClockPPM  int64         // clocks are fast or slow by up to that many millionths
+	Kinds     []Kind        // faults that exist in this world
+	Every     time.Duration // between two faults, on average
+	MaxFaults int           // no more than these; negative = no limit
+
+	Chaos   time.Duration // how long faults happen
+	Settle  time.Duration // how long the cluster has to become right afterwards
+	Quiet   time.Duration // how long nothing must happen then
+	Verbose bool          // keep the trace as text
+}
+
+// Profiles are the times to draw from, by weight.
+type Profile struct {
+	Times  core.Times
+	Weight int
+}
+
+// Random draws a world from a seed: its size, its timing, and which faults exist in it.
+func Random(seed uint64, profiles []Profile) Options {
+	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the point is that it can be drawn again
+	o := Options{
+		Seed: seed, Times: draw(rng, profiles), Rails: 1 + rng.IntN(2), Web: 1 + rng.IntN(4), Balancers: 1 + rng.IntN(3),
+		StateFile: rng.IntN(4) > 0, Flap: rng.IntN(4) == 0, Codec: rng.IntN(20) == 0, Snapshots: uint64(8 + rng.IntN(200)),
+		Sync:  []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)],
+		Every: time.Duration(1+rng.IntN(30)) * time.Second, MaxFaults: -1,
+		Chaos: 470 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second,
+	}
+	switch rng.IntN(4) {
+	case 0:
+		o.Witnesses = 1
+	case 1:
+		o.Plain = 1 + rng.IntN(2)
+	}
+	for o.nodes() < 3 {
+		o.Web++
+	}
+	for o.nodes() > 7 {
+		o.Web--
+	}
+	if rng.IntN(2) == 0 {
+		o.ClockPPM = int64(rng.IntN(50_000))
+	}
+	if rng.IntN(3) == 0 {
+		o.SlowStart = time.Duration(1+rng.IntN(10)) * time.Second
+	}
+	if rng.IntN(2) == 0 {
+		o.Deadline = time.Duration(1+rng.IntN(10)) * time.Second
+	}
+	if rng.IntN(2) == 0 {
+		o.Floor = 1 + rng.IntN(o.Web)
+	}
+	for k := Kind(0); k < kinds; k++ {
+		if rng.IntN(2) == 0 {
+			o.Kinds = append(o.Kinds, k)
+		}
+	}
+	return o
+}
+
+func draw(rng *rand.Rand, profiles []Profile) core.Times {
+	sum := 0
+	for _, p := range profiles {
+		sum += p.Weight
+	}
+	n := rng.IntN(sum)
+	for _, p := range profiles {
+		if n -= p.Weight; n < 0 {
+			return p.Times
+		}
+	}
+	return profiles[0].Times
+}
+
+func (o Options) nodes() int { return o.Web + o.Balancers + o.Witnesses }
+
+// String names the world in a line.
+func (o Options) String() string {
+	return fmt.Sprintf("seed %d: %s, %d web, %d balancers, %d witnesses, %d agentless, %d rails, clocks ±%.1f %%, a fault every %s of %v",
+		o.Seed, o.Times.Profile, o.Web, o.Balancers, o.Witnesses, o.Plain, o.Rails, float64(o.ClockPPM)/10_000, o.Every, o.Kinds)
+}
+
+func (o Options) judge() health.JudgeParams {
+	p := health.JudgeParams{Rise: 2, Fall: 3}
+	if o.Flap {
+		p.MaxFlips, p.FlipWindow, p.HoldDown = 6, time.Minute, time.Minute
+	}
+	return p
+}
+
+// spec is the cluster file of the world.
+func (o Options) spec() cluster.Spec {
+	s := cluster.Spec{Cluster: "sim"}
+	add := func(kind, role string, n int, witness bool) {
+		for i := range n {
+			s.Nodes = append(s.Nodes, cluster.NodeSpec{
+				Name: cluster.NodeID(fmt.Sprintf("%s%d", kind, i+1)), Address: fmt.Sprintf("10.0.0.%d", len(s.Nodes)+1),
+				Labels: map[string]string{"role": role}, Witness: witness,
+			})
+		}
+	}
+	add("web", "web", o.Web, false)
+	add("lb", "lb", o.Balancers, false)
+	add("wit", "witness", o.Witnesses, true)
+	if o.Balancers > 0 {
+		b := cluster.BalancerSpec{Name: balancerName, Socket: "/run/haproxy.sock"}
+		for i := range o.Balancers {
+			b.Nodes = append(b.Nodes, cluster.NodeID(fmt.Sprintf("lb%d", i+1)))
+		}
+		s.Balancers = []cluster.BalancerSpec{b}
+	}
+	p := cluster.PoolSpec{
+		Name: poolName, SlowStart: cluster.Duration(o.SlowStart), Drain: cluster.DrainSpec{Deadline: cluster.Duration(o.Deadline)},
+		Members: []cluster.MemberSpec{{Nodes: map[string]string{"role": "web"}, Port: 80}},
+	}
+	if o.Floor > 0 {
+		p.Drain.Floor = &o.Floor
+	}
+	for i := range o.Plain {
+		p.Members = append(p.Members, cluster.MemberSpec{Name: fmt.Sprintf("app%d", i+1), Address: fmt.Sprintf("10.0.1.%d", i+1), Port: 80})
+	}
+	s.Pools = []cluster.PoolSpec{p}
+	return s
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"fmt"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+)
+
+// wrong tells what is not as it should be, now that nothing fails any more (L6, L11); empty if all is right.
+func (w *World) wrong() string {
+	var first *machine
+	for _, m := range w.nodes {
+		if !m.acts() {
+			if !m.buried {
+				return string(m.name) + " does not run"
+			}
+			continue
+		}
+		if first == nil {
+			first = m
+		}
+		if why := w.nodeWrong(m, first); why != "" {
+			return string(m.name) + ": " + why
+		}
+	}
+	if first == nil {
+		return "nobody runs"
+	}
+	state := first.core.State()
+	for _, m := range w.nodes {
+		if st := state.Node(m.name); !m.acts() && st.Life == cluster.LifeAlive {
+			return fmt.Sprintf("%s is taken for alive", m.name)
+		}
+	}
+	for _, m := range w.nodes {
+		if m.acts() && m.proxy != nil {
+			if why := w.proxyWrong(m, state); why != "" {
+				return string(m.name) + "'s balancer: " + why
+			}
+		}
+	}
+	return ""
+}
+
+func (w *World) nodeWrong(m, first *machine) string {
+	state := m.core.State()
+	me := state.Node(m.name)
+	leader := w.machine(string(m.core.Leader()))
+	switch {
+	case m.core.Authority() != "":
+		return m.core.Authority()
+	case leader == nil || !leader.acts():
+		return fmt.Sprintf("the leader is %q", m.core.Leader())
+	case m.core.Leader() != first.core.Leader():
+		return fmt.Sprintf("the leader is %s, others say %s", m.core.Leader(), first.core.Leader())
+	case me.Life != cluster.LifeAlive || me.Install != m.disk.install || me.Boot != m.disk.boot:
+		return fmt.Sprintf("admitted is life %d, %s; it lives in %d", me.Boot, me.Life, m.disk.boot)
+	case state.Index != first.core.State().Index:
+		return fmt.Sprintf("it has applied %d, others %d", state.Index, first.core.State().Index)
+	}
+	return ""
+}
+
+// proxyWrong compares what a balancer does with what is true of the members.
+func (w *World) proxyWrong(m *machine, state cluster.State) string {
+	if state.Node(m.name).Mode == cluster.ModeMaintenance {
+		return "" // it is not touched
+	}
+	k := m.keeper
+	if k == nil || !k.have || !k.last.InStep || k.last.Pending > 0 {
+		return "not in step"
+	}
+	floor, serving := k.duty.Floors[poolName], m.proxy.serving()
+	for _, o := range w.machines {
+		if o.app == nil {
+			continue
+		}
+		h := m.proxy.servers[key(o)]
+		member := state.Member(cluster.MemberID{Pool: poolName, Member: string(o.name)})
+		node := state.Node(o.name)
+		agentless := w.opt.Web+w.opt.Balancers+w.opt.Witnesses <= o.index
+		should := o.app.fate == appRuns && !o.off && member.Admin == cluster.AdminReady &&
+			(agentless || node.Life == cluster.LifeAlive && node.Mode != cluster.ModeStandby)
+		switch {
+		case !agentless && node.Mode == cluster.ModeMaintenance:
+			// nothing is promised about its members
+		case (o.app.fate == appRuns && !o.off) != (member.Condition == cluster.Up) && (agentless || node.Life == cluster.LifeAlive):
+			return fmt.Sprintf("%s is taken for %s", o.name, member.Condition)
+		case should && !h.Serving():
+			return fmt.Sprintf("%s can serve and gets nothing: %s", o.name, h.Admin)
+		case !should && h.Serving() && serving > floor:
+			return fmt.Sprintf("%s cannot serve and gets requests, with %d in service and a floor of %d", o.name, serving, floor)
+		}
+	}
+	return ""
+}
