@@ -84,7 +84,7 @@ var matrix = []row{
 		why: "hands do not think: an agent never knows failover",
 	},
 	{
-		folder: "supervisor/agent/...", may: []string{"supervisor/cluster", "supervisor/converge", "supervisor/agent/...", "lbsync", "fencing"},
+		folder: "supervisor/agent/...", may: []string{"supervisor/cluster", "supervisor/converge", "supervisor/agent", "supervisor/agent/...", "lbsync", "fencing"},
 		why: "hands do not think: an agent never knows failover",
 	},
 	{
