@@ -75,15 +75,18 @@ func (d *Detector) Beat(now time.Time, node string, boot uint64) (Verdict, bool)
 		return Verdict{}, false
 	}
 	p := d.peers[i]
-	silence, was := d.clock.elapsed-p.since, p.state
-	reason := recovery(p, boot, silence)
+	silence, back := d.clock.elapsed-p.since, p.state == Suspect
+	verdict := Verdict{Node: node, Boot: boot, State: Alive, At: now, Silence: silence}
+	if back {
+		verdict.Reason = recovery(p, boot, silence)
+	}
 	p.boot, p.state, p.heard = boot, Alive, true
 	p.since, p.credit, p.pardon = d.clock.elapsed, 0, 0
-	if was == Alive {
+	if !back {
 		return Verdict{}, false
 	}
 
-	return Verdict{Node: node, Boot: boot, State: Alive, At: now, Silence: silence, Reason: reason}, true
+	return verdict, true
 }
 
 // recovery words the return of a node.

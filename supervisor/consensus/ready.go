@@ -43,6 +43,9 @@ type Output struct {
 // Ready returns the next piece of work, or false when there is none. The owner calls it after each input until it says false.
 func (r *Replica) Ready() (Output, bool) {
 	var out Output
+	if !r.stirred {
+		return out, false
+	}
 	work := false
 	r.guard("ready", func() {
 		if r.rn.HasReady() {
@@ -58,6 +61,7 @@ func (r *Replica) Ready() (Output, bool) {
 		out.Restore, out.Send = r.restore, r.outbox
 		r.restore, r.outbox, r.log.wanted = nil, nil, false
 	})
+	r.stirred = work
 	if r.failed != "" {
 		return Output{}, false
 	}

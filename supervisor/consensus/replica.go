@@ -33,8 +33,9 @@ type Replica struct {
 	rn  *raft.RawNode
 	log *memory
 
-	ticks  uint64
-	failed string
+	ticks   uint64
+	failed  string
+	stirred bool // something was put in since Ready said that there is nothing
 
 	// members are those of the entries and snapshots that were handed out.
 	members []Member
@@ -134,6 +135,7 @@ func (r *Replica) guard(what string, call func()) {
 	if r.failed != "" {
 		return
 	}
+	r.stirred = true
 	defer func() {
 		if p := recover(); p != nil {
 			r.fail(fmt.Sprintf("%s: %v", what, p))
@@ -289,6 +291,7 @@ func (r *Replica) pending() bool {
 
 // queue puts a frame to another installation into the outbox.
 func (r *Replica) queue(to uint64, kind byte, body []byte) {
+	r.stirred = true
 	data := encodeFrame(envelope{kind: kind, cluster: r.tag, from: r.cfg.ID, to: to, body: body})
 	r.outbox = append(r.outbox, Frame{To: to, Data: data})
 }

@@ -71,6 +71,15 @@ func (m *Machine) leadNodes(now time.Time) []Action {
 	return out
 }
 
+// leadHeard looks at a node that says what it said before.
+func (m *Machine) leadHeard(now time.Time, r Report) []Action {
+	out := m.strange(now, r)
+	if _, ok := m.state.Spec.Node(r.Node); !ok {
+		return out
+	}
+	return append(m.leadNode(now, r.Node), out...)
+}
+
 func (m *Machine) leadNode(now time.Time, id cluster.NodeID) []Action {
 	n := m.state.Node(id)
 	p := pending{at: now, node: id, epoch: n.Epoch}
@@ -140,6 +149,9 @@ func (m *Machine) tally(now time.Time, id cluster.NodeID, n cluster.Node) quorum
 		if v, ok := cast[cluster.NodeID(voter)]; ok && v.said.Vote.Down && m.valid(now, v, n) {
 			votes = append(votes, quorum.Vote{Voter: voter, Yes: true})
 		}
+	}
+	if len(votes) < quorum.Majority(len(m.voters)) {
+		return quorum.Result{} // which is what every tally is, nearly always
 	}
 	return quorum.Tally(votes, m.voters)
 }

@@ -40,6 +40,7 @@ type Machine struct {
 	swept    time.Time                // when all members were last looked at
 
 	verdicts map[cluster.NodeID]health.Verdict
+	silent   []cluster.NodeID // suspect by the verdicts, sorted
 	accepted map[cluster.NodeID]string // suspicions acted upon, with their reason
 	held     map[cluster.NodeID]bool   // suspicions we explained not to act upon
 	cast     map[cluster.NodeID]time.Time
@@ -97,11 +98,11 @@ func (m *Machine) heartbeat(now time.Time, r Report) []Action {
 	if w == nothing || !m.leads {
 		return nil
 	}
-	out := append(m.leadNodes(now), m.strange(now, r)...)
-	if w == news {
-		out = append(out, m.leadMembers(now, m.speaks[r.Node])...)
+	if w == sameAsBefore {
+		return m.leadHeard(now, r) // what it means for others is looked at with the next tick
 	}
-	return out
+	out := append(m.leadNodes(now), m.strange(now, r)...)
+	return append(out, m.leadMembers(now, m.speaks[r.Node])...)
 }
 
 // Suspects returns the suspicions to act upon, with their reasons.
@@ -158,5 +159,6 @@ func (m *Machine) learn(now time.Time) {
 	maps.DeleteFunc(m.cast, func(id cluster.NodeID, _ time.Time) bool { return notAlive(id) })
 	maps.DeleteFunc(m.lives, func(id cluster.NodeID, _ learned) bool { return gone(id) })
 	maps.DeleteFunc(m.verdicts, func(id cluster.NodeID, _ health.Verdict) bool { return gone(id) })
+	m.silent = slices.DeleteFunc(m.silent, gone)
 	maps.DeleteFunc(m.votes, func(id cluster.NodeID, _ map[cluster.NodeID]castVote) bool { return gone(id) })
 }

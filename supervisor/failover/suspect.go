@@ -3,7 +3,6 @@
 package failover
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +14,13 @@ import (
 func (m *Machine) verdict(now time.Time, v health.Verdict) []Action {
 	id := cluster.NodeID(v.Node)
 	m.verdicts[id] = v
+	at, known := slices.BinarySearch(m.silent, id)
+	switch {
+	case v.State == health.Suspect && !known:
+		m.silent = slices.Insert(m.silent, at, id)
+	case v.State != health.Suspect && known:
+		m.silent = slices.Delete(m.silent, at, at+1)
+	}
 	if v.State == health.Suspect {
 		return append([]Action{Explain{KindSuspect, v.Node, v.Reason}}, m.vote(now)...)
 	}
@@ -36,9 +42,9 @@ func (m *Machine) verdict(now time.Time, v health.Verdict) []Action {
 // says about a node that was admitted a moment ago is about its former life.
 func (m *Machine) suspects(now time.Time) []cluster.NodeID {
 	var out []cluster.NodeID
-	for _, id := range slices.Sorted(maps.Keys(m.verdicts)) {
+	for _, id := range m.silent {
 		n := m.state.Node(id)
-		if m.verdicts[id].State != health.Suspect || n.Life != cluster.LifeAlive || id == m.self {
+		if n.Life != cluster.LifeAlive || id == m.self {
 			continue
 		}
 		if rep, ok := m.newest(life{id, n.Install}); (ok && rep.boot == n.Boot) || m.known(now, id) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sentKept is how many of our own heartbeats are remembered. At the shortest
+// sentKept is how many of our own heartbeats are remembered, at least. At the shortest
 // interval of 50 ms that is 12.8 s, far beyond any age that still gives rights.
 const sentKept = 256
 
@@ -31,7 +31,7 @@ func NewBook(self string) *Book {
 // Sent records that our heartbeat seq left at the given time.
 func (b *Book) Sent(seq uint64, at time.Time) {
 	b.sent = append(b.sent, beat{seq, at})
-	if len(b.sent) > sentKept {
+	if len(b.sent) > 2*sentKept {
 		b.sent = slices.Delete(b.sent, 0, len(b.sent)-sentKept)
 	}
 }
@@ -108,5 +108,18 @@ func (b *Book) acked(now time.Time, voter string) (time.Time, bool) {
 
 // unique returns the voters, each once.
 func unique(voters []string) []string {
+	if ascend(voters) {
+		return voters
+	}
 	return slices.Compact(slices.Sorted(slices.Values(voters)))
+}
+
+// ascend tells whether every voter comes after the one before.
+func ascend(voters []string) bool {
+	for i := 1; i < len(voters); i++ {
+		if voters[i-1] >= voters[i] {
+			return false
+		}
+	}
+	return true
 }
