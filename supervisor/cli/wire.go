@@ -57,7 +57,7 @@ type prober struct {
 	log  zerolog.Logger
 
 	mu      sync.Mutex
-	members []cluster.Member
+	members []core.Probe
 	news    chan struct{} // holds one: the members changed
 }
 
@@ -66,7 +66,7 @@ func newProber(self cluster.NodeID, log zerolog.Logger) *prober {
 }
 
 // Watch implements node.Prober.
-func (p *prober) Watch(members []cluster.Member) {
+func (p *prober) Watch(members []core.Probe) {
 	p.mu.Lock()
 	p.members = members
 	p.mu.Unlock()
@@ -105,13 +105,14 @@ func (p *prober) Run(ctx context.Context, report func(cluster.MemberID, health.C
 
 // checkOf turns a member of the cluster file into a check. Where the member is
 // ours, what happens on this machine wakes the check at once.
-func checkOf(m cluster.Member, ours bool) probe.Spec {
+func checkOf(m core.Probe, ours bool) probe.Spec {
 	c, f := m.Pool.Check, m.Pool.Flap
 	interval := orDefault(c.Interval.D(), defaultInterval)
 	s := probe.Spec{
 		Name: m.ID.String(), Address: m.Address, Port: m.Port, Interval: interval,
 		FastInterval: min(interval, max(interval/4, fastestProbe)),
 		Timeout:      orDefault(c.Timeout.D(), defaultTimeout),
+		Quiet:        m.Quiet,
 		Judge: health.JudgeParams{
 			Rise: orDefault(c.Rise, defaultRise), Fall: orDefault(c.Fall, defaultFall),
 			MaxFlips: orDefault(f.Changes, defaultFlapChanges), FlipWindow: orDefault(f.Window.D(), defaultFlapWindow),

@@ -86,3 +86,6 @@ func (r *Replica) Status() Status {
 	out.Failed = r.failed
 	return out
 }
+
+// Failed tells why consensus stopped on this replica; empty if it did not.
+func (r *Replica) Failed() string { return r.failed }

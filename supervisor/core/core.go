@@ -53,7 +53,7 @@ type Core struct {
 	seen          map[cluster.NodeID]sighting
 	foreign       map[string]stranger // other clusters heard, by id
 	mine          map[cluster.MemberID]memberHealth
-	probing       map[cluster.MemberID]bool
+	probing       map[cluster.MemberID]bool // members that we probe, and which of them quietly
 	reports       map[string]converge.Report
 	rails         []Rail
 	waiters       map[string]waiter

@@ -85,7 +85,7 @@ func (c *Core) stranger(now time.Time) string {
 
 // memberChanged takes a new verdict of our prober: it goes out at once.
 func (c *Core) memberChanged(in Probed) {
-	if !c.probing[in.Member] {
+	if !c.probes(in.Member) {
 		return // it came from a check that was stopped meanwhile
 	}
 	old := c.mine[in.Member]

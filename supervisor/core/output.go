@@ -24,7 +24,7 @@ type Output struct {
 	// Until replaces the moment from which on no balancer may be changed; the zero time is now. It is told at every step.
 	Until time.Time
 	// Members replace the members to probe, if NewMembers.
-	Members    []cluster.Member
+	Members    []Probe
 	NewMembers bool
 
 	Notices []cluster.Notice // what this node noticed by itself
@@ -33,6 +33,14 @@ type Output struct {
 
 	// Err tells why the node cannot go on.
 	Err error
+}
+
+// Probe is a member that this node probes.
+type Probe struct {
+	cluster.Member
+	// Quiet tells that the member is out of service on purpose: nothing need watch it between two probes, which could keep
+	// it from stopping in good order.
+	Quiet bool
 }
 
 // Message goes out on every rail, to one node, or to all when To is empty.

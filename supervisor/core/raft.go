@@ -69,14 +69,14 @@ func (c *Core) tickReplica(now time.Time) {
 	if c.replica == nil {
 		return
 	}
-	if c.diskFull() && !c.replica.Status().IsLeader {
+	if c.diskFull() && !c.leads {
 		return // a leader's clock goes on, so that it gives leadership up
 	}
 	c.replica.Tick()
-	if failed := c.replica.Status().Failed; failed != "" && c.halted == "" {
+	if failed := c.replica.Failed(); failed != "" && c.halted == "" {
 		c.halt("consensus stopped on this node: " + failed)
 	}
-	if c.leads {
+	if c.leads && c.pacer.beatDue(now) {
 		c.reconcileVoters(now)
 	}
 }
@@ -255,6 +255,8 @@ func (c *Core) stateChanged() {
 	if c.state.Revision != c.specRevision {
 		c.specRevision, c.specAt = c.state.Revision, c.now
 		c.specChanged()
+	} else if c.quietChanged() {
+		c.probeMembers()
 	}
 	c.newLives(c.now)
 	c.consider(failover.Committed{State: c.state})
@@ -298,15 +300,36 @@ func (c *Core) specChanged() {
 // probeMembers tells the prober which members are this node's to probe: its own,
 // and the agentless ones of the pools that its balancers carry.
 func (c *Core) probeMembers() {
-	c.out.Members, c.out.NewMembers = nil, true
+	var probes []Probe
 	clear(c.probing)
 	for _, m := range c.members {
 		if m.Node == c.cfg.Name || (m.Agentless() && slices.Contains(c.state.Spec.BalancerNodes(m.Pool), c.cfg.Name)) {
-			c.out.Members = append(c.out.Members, m)
-			c.probing[m.ID] = true
+			quiet := c.outOnPurpose(m)
+			probes = append(probes, Probe{m, quiet})
+			c.probing[m.ID] = quiet
 		}
 	}
-	maps.DeleteFunc(c.mine, func(id cluster.MemberID, _ memberHealth) bool { return !c.probing[id] })
+	c.out.Members, c.out.NewMembers = probes, true
+	maps.DeleteFunc(c.mine, func(id cluster.MemberID, _ memberHealth) bool { return !c.probes(id) })
+}
+
+// probes tells whether a member is ours to probe.
+func (c *Core) probes(id cluster.MemberID) bool {
+	_, ok := c.probing[id]
+	return ok
+}
+
+// quietChanged tells whether a member that we probe went out of service on
+// purpose, or came back.
+func (c *Core) quietChanged() bool {
+	return slices.ContainsFunc(c.members, func(m cluster.Member) bool {
+		was, ok := c.probing[m.ID]
+		return ok && was != c.outOnPurpose(m)
+	})
+}
+
+func (c *Core) outOnPurpose(m cluster.Member) bool {
+	return c.state.Member(m.ID).Admin != cluster.AdminReady || c.state.Node(m.Node).Mode == cluster.ModeStandby
 }
 
 // isMember tells whether the cluster file has the member.

@@ -40,7 +40,7 @@ type Machine struct {
 	swept    time.Time                // when all members were last looked at
 
 	verdicts map[cluster.NodeID]health.Verdict
-	silent   []cluster.NodeID // suspect by the verdicts, sorted
+	silent   []cluster.NodeID          // suspect by the verdicts, sorted
 	accepted map[cluster.NodeID]string // suspicions acted upon, with their reason
 	held     map[cluster.NodeID]bool   // suspicions we explained not to act upon
 	cast     map[cluster.NodeID]time.Time

@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
+	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 )
 
 // Bus carries messages between nodes. It may lose, repeat and delay them.
@@ -38,7 +39,7 @@ type Prober interface {
 	// Run probes until ctx ends and reports every change of a member's condition.
 	Run(ctx context.Context, report func(cluster.MemberID, health.Change)) error
 	// Watch replaces the members that are probed. It does not block.
-	Watch(members []cluster.Member)
+	Watch(members []core.Probe)
 }
 
 // Balancers keeps this node's balancers in step.

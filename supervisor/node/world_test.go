@@ -43,7 +43,7 @@ type hands struct {
 
 type proberHands struct{ *hands }
 
-func (proberHands) Watch([]cluster.Member) {}
+func (proberHands) Watch([]core.Probe) {}
 
 func (h proberHands) Run(ctx context.Context, report func(cluster.MemberID, health.Change)) error {
 	h.mu.Lock()
