@@ -42,6 +42,7 @@ line was wrong.`,
 		newEventsCommand(env),
 		newConfigCommand(env),
 		newKeygenCommand(env),
+		newScenarioCommand(env),
 		newVersionCommand(env),
 	)
 	root.InitDefaultCompletionCmd()

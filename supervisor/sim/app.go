@@ -72,7 +72,7 @@ type check struct {
 }
 
 // probe replaces the members that the node probes. Checks that go on keep what they know.
-func (m *machine) probe(members []cluster.Member) {
+func (m *machine) probe(members []core.Probe) {
 	old := m.checks
 	m.checks = nil
 	for _, mem := range members {

@@ -376,3 +376,12 @@ func (w *World) inflictProxy(k Kind) {
 		}
 	}
 }
+
+// Kinds returns all kinds of faults, in their order.
+func Kinds() []Kind {
+	var out []Kind
+	for k := Kind(0); k < kinds; k++ {
+		out = append(out, k)
+	}
+	return out
+}

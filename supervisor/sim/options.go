@@ -48,7 +48,7 @@ type Options struct {
 	Verbose bool          // keep the trace as text
 }
 
-// Profiles are the times to draw from, by weight.
+// Profile is one of the times to draw from, by weight.
 type Profile struct {
 	Times  core.Times
 	Weight int
@@ -62,7 +62,7 @@ func Random(seed uint64, profiles []Profile) Options {
 		StateFile: rng.IntN(4) > 0, Flap: rng.IntN(4) == 0, Codec: rng.IntN(20) == 0, Snapshots: uint64(8 + rng.IntN(200)),
 		Sync:  []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)],
 		Every: time.Duration(1+rng.IntN(30)) * time.Second, MaxFaults: -1,
-		Chaos: 470 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second,
+		Chaos: 400 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second,
 	}
 	switch rng.IntN(4) {
 	case 0:

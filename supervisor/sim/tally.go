@@ -11,7 +11,7 @@ type Tally struct {
 	Events    uint64        `json:"events"`
 	Steps     uint64        `json:"steps"` // of cores
 	Total     int           `json:"faults"`
-	Faults    [kinds]int    `json:"-"`
+	Faults    [kinds]int    `json:"by_kind"` // in the order of Kinds
 	Requests  int           `json:"requests"`
 	Accepted  int           `json:"accepted"`
 	Condemned int           `json:"condemned"` // lives ended by a majority
