@@ -38,6 +38,7 @@ func (s *detectorStory) command(t *testing.T, d *datadriven.TestData) string {
 	case "detector":
 		var p DetectorParams
 		p.Beat, p.Tick = argDuration(t, d, "beat"), argDuration(t, d, "tick")
+		p.Slack = argDuration(t, d, "slack")
 		d.ScanArgs(t, "missed", &p.Missed)
 		s.detector = NewDetector(p)
 		return fmt.Sprintf("limit %s\n", p.Limit())
@@ -133,17 +134,18 @@ func argDuration(t *testing.T, d *datadriven.TestData, key string) time.Duration
 }
 
 func TestDetectorParams(t *testing.T) {
-	good := DetectorParams{Beat: 50 * time.Millisecond, Missed: 3, Tick: 20 * time.Millisecond}
+	good := DetectorParams{Beat: 50 * time.Millisecond, Missed: 3, Tick: 20 * time.Millisecond, Slack: 10 * time.Millisecond}
 	if err := good.Validate(); err != nil {
 		t.Errorf("good parameters: %v", err)
 	}
 	if got, want := good.Limit(), 160*time.Millisecond; got != want {
 		t.Errorf("limit %s, want %s", got, want)
 	}
-	err := DetectorParams{Beat: -1, Missed: 0, Tick: 2 * time.Hour}.Validate()
+	err := DetectorParams{Beat: -1, Missed: 0, Tick: 2 * time.Hour, Slack: -1}.Validate()
 	want := "beat is -1ns: must be more than 0s and at most 1h0m0s\n" +
 		"missed is 0: must be from 1 to 1000\n" +
-		"tick is 2h0m0s: must be more than 0s and at most 1h0m0s"
+		"tick is 2h0m0s: must be more than 0s and at most 1h0m0s\n" +
+		"slack is -1ns: must be at least 0s and at most 1h0m0s"
 	if err == nil || err.Error() != want {
 		t.Errorf("bad parameters: got %v, want %s", err, want)
 	}
@@ -163,6 +165,7 @@ func TestDetectorProperties(t *testing.T) {
 			Beat:   time.Duration(rapid.IntRange(1, 100).Draw(t, "beat")) * time.Millisecond,
 			Missed: rapid.IntRange(1, 5).Draw(t, "missed"),
 			Tick:   time.Duration(rapid.IntRange(1, 50).Draw(t, "tick")) * time.Millisecond,
+			Slack:  time.Duration(rapid.IntRange(0, 20).Draw(t, "slack")) * time.Millisecond,
 		}
 		d, now := NewDetector(p), start
 		d.Tick(now)
@@ -234,6 +237,7 @@ func TestDetectorPunctual(t *testing.T) {
 			Beat:   time.Duration(rapid.IntRange(10, 100).Draw(t, "beat")) * time.Millisecond,
 			Missed: rapid.IntRange(1, 5).Draw(t, "missed"),
 			Tick:   time.Duration(rapid.IntRange(1, 50).Draw(t, "tick")) * time.Millisecond,
+			Slack:  time.Duration(rapid.IntRange(0, 20).Draw(t, "slack")) * time.Millisecond,
 		}
 		d, now := NewDetector(p), start
 		d.Watch(now, "a")
@@ -273,7 +277,7 @@ func TestDetectorUnwatched(t *testing.T) {
 }
 
 func BenchmarkDetectorTick(b *testing.B) {
-	d := NewDetector(DetectorParams{Beat: 50 * time.Millisecond, Missed: 3, Tick: 20 * time.Millisecond})
+	d := NewDetector(DetectorParams{Beat: 50 * time.Millisecond, Missed: 3, Tick: 20 * time.Millisecond, Slack: 10 * time.Millisecond})
 	for i := range 16 {
 		d.Watch(start, fmt.Sprintf("n%02d", i))
 	}

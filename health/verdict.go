@@ -67,15 +67,17 @@ type DetectorParams struct {
 	Missed int
 	// Tick is how often Tick is called.
 	Tick time.Duration
+	// Slack is by how much a heartbeat may come late and still count as in time.
+	Slack time.Duration
 }
 
-// Limit is the longest silence that is still forgiven: Missed beats and half a tick, so that a heartbeat which comes
-// right at the last moment is not lost to the grain of our own clock.
+// Limit is the longest silence that is still forgiven: Missed beats, and the slack of the one that comes right at the
+// last moment.
 func (p DetectorParams) Limit() time.Duration {
-	return time.Duration(p.Missed)*p.Beat + p.Tick/2
+	return time.Duration(p.Missed)*p.Beat + p.Slack
 }
 
-// maxBeat bounds Beat and Tick, so that no product of the parameters overflows.
+// maxBeat bounds Beat, Tick and Slack, so that no product of the parameters overflows.
 const maxBeat = time.Hour
 
 // maxMissed bounds Missed for the same reason.
@@ -92,6 +94,9 @@ func (p DetectorParams) Validate() error {
 	}
 	if p.Tick <= 0 || p.Tick > maxBeat {
 		errs = append(errs, fmt.Errorf("tick is %s: must be more than 0s and at most %s", p.Tick, maxBeat))
+	}
+	if p.Slack < 0 || p.Slack > maxBeat {
+		errs = append(errs, fmt.Errorf("slack is %s: must be at least 0s and at most %s", p.Slack, maxBeat))
 	}
 
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/scenarios/stage"
 	"github.com/evenkeel-ha/evenkeel/scenarios/timeline"
+	"github.com/evenkeel-ha/evenkeel/supervisor/config"
+	"github.com/evenkeel-ha/evenkeel/supervisor/sim"
 )
 
 // played is what became of one script in one world.
@@ -167,8 +170,20 @@ func (p *player) play(ctx context.Context, s *script.Script, world script.World,
 	return out
 }
 
-func simStage(*script.Script, uint64) (script.Stage, func() error, error) {
-	return nil, nil, script.ErrNotHere
+// simStage makes a world of the simulator. Raft draws from what it is given here
+// instead of the machine's randomness: this process does nothing else.
+func simStage(s *script.Script, seed uint64) (script.Stage, func() error, error) {
+	timing, err := config.Derive(cmpOr(s.Cluster.Timing, config.DefaultTiming))
+	if err != nil {
+		return nil, nil, err
+	}
+	on := sim.NewStage(s.Cluster, seed, nodeTimes(timing))
+	was := rand.Reader
+	rand.Reader = on.Dice()
+	return on, func() error {
+		rand.Reader = was
+		return nil
+	}, nil
 }
 
 func cmpOr(s, other string) string {

@@ -99,7 +99,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 	t := cfg.Times
 	c := &Core{
 		cfg: cfg, now: now, started: now, install: id.Install, boot: id.Boot, clusterID: held.Cluster,
-		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Pulse}),
+		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Pulse, Slack: t.Slack}),
 		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
 		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
