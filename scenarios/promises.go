@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scenarios holds the promises of the product as scripts, one file each, by theme. They come with the binary.
-// README.md beside this file tells what is covered where.
 package scenarios
 
 import (
