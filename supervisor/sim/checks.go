@@ -109,6 +109,7 @@ func (c *checkers) justified(from *machine, v *bus.Vote) {
 func (c *checkers) output(m *machine, out *core.Output) {
 	for i := range out.Notices {
 		c.w.say(string(m.name), out.Notices[i].Kind+" "+out.Notices[i].Subject+": "+out.Notices[i].Reason)
+		c.w.told(out.Notices[i])
 	}
 	for i := range out.Events {
 		c.decided(m, out.Events[i].Event)
@@ -139,6 +140,7 @@ func (c *checkers) decided(m *machine, e cluster.Event) {
 		return
 	}
 	c.events[at] = e
+	c.w.told(cluster.Notice{Event: e})
 	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
 	switch e.Kind {
 	case cluster.EventCondemned:

@@ -18,6 +18,7 @@ type disk struct {
 
 	orders []core.Job
 	busy   bool
+	done   time.Duration // when the order under way is
 	sync   time.Duration // how long an order takes
 	broken bool          // the next order fails, and so does the process
 }

@@ -106,7 +106,10 @@ func (m *machine) end() {
 	}
 	m.core, m.life, m.inbox, m.armed, m.checks, m.keeper = nil, 0, nil, 0, nil, nil
 	m.disk.orders, m.disk.busy = nil, false
-	m.paused, m.clock.stopped = false, false
+	m.paused = false
+	if m.clock.stopped {
+		m.clock.goOn(m.w.now)
+	}
 }
 
 // hear takes a parcel that arrived.
@@ -232,10 +235,19 @@ func (m *machine) write() {
 		return
 	}
 	m.disk.busy = true
-	m.w.in(m.disk.sync+m.w.some(m.disk.sync), event{what: evDisk, to: m, life: m.life})
+	m.doneIn(m.disk.sync + m.w.some(m.disk.sync))
+}
+
+// doneIn lets the order under way be done in a while, whatever was said of it before.
+func (m *machine) doneIn(d time.Duration) {
+	m.disk.done = m.w.now + d
+	m.w.at(m.disk.done, event{what: evDisk, to: m, life: m.life})
 }
 
 func (m *machine) written() {
+	if !m.disk.busy || m.w.now < m.disk.done {
+		return
+	}
 	if m.paused {
 		m.w.in(time.Millisecond, event{what: evDisk, to: m, life: m.life}) // the process does not see it yet
 		return
@@ -342,4 +354,4 @@ func (m *machine) railed() []core.Input {
 	return []core.Input{core.Railed{Rails: rails}}
 }
 
-var railNames = [8]string{"service", "rail1", "rail2", "rail3", "rail4", "rail5", "rail6", "rail7"}
+var railNames = [9]string{"service", "rail1", "rail2", "rail3", "rail4", "rail5", "rail6", "rail7", "rail8"}

@@ -23,6 +23,8 @@ type way struct {
 	cut  bool
 	hold time.Duration // until when everything is kept; it comes all at once then
 	last time.Duration // when the newest parcel arrives: what was sent in order comes in order
+	// spared tells that somebody ended loss and delay for one of the two machines alone.
+	spared bool
 }
 
 // network is what lies between the machines.
@@ -31,7 +33,7 @@ type network struct {
 	delay   time.Duration
 	jitter  time.Duration
 	extra   time.Duration // added by a fault, with as much jitter
-	loss    [8]float64    // by network
+	loss    [9]float64    // by network
 	twice   float64       // how much of it comes twice
 	shuffle bool          // what was sent in order may come in another
 }
@@ -54,11 +56,11 @@ func (n *network) route(rng *rand.Rand, now time.Duration, from, to int) (first 
 	ways := n.ways[from][to]
 	for rail := 1; rail < len(ways); rail++ {
 		w := &ways[rail]
-		if w.cut || n.loss[rail] > 0 && rng.Float64() < n.loss[rail] {
+		if w.cut || n.loss[rail] > 0 && !w.spared && rng.Float64() < n.loss[rail] {
 			continue
 		}
 		at := max(now+n.delay+n.some(rng, n.jitter), w.hold)
-		if n.extra > 0 {
+		if n.extra > 0 && !w.spared {
 			at += n.extra/2 + n.some(rng, n.extra)
 		}
 		if !n.shuffle {
@@ -111,5 +113,5 @@ func (n *network) heal() {
 			}
 		}
 	}
-	n.extra, n.loss, n.twice, n.shuffle = 0, [8]float64{}, 0, false
+	n.extra, n.loss, n.twice, n.shuffle = 0, [9]float64{}, 0, false
 }

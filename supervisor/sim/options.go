@@ -147,9 +147,14 @@ func (o Options) spec() cluster.Spec {
 		}
 		s.Balancers = []cluster.BalancerSpec{b}
 	}
+	if o.Web+o.Plain == 0 {
+		return s
+	}
 	p := cluster.PoolSpec{
 		Name: poolName, SlowStart: cluster.Duration(o.SlowStart), Drain: cluster.DrainSpec{Deadline: cluster.Duration(o.Deadline)},
-		Members: []cluster.MemberSpec{{Nodes: map[string]string{"role": "web"}, Port: 80}},
+	}
+	if o.Web > 0 {
+		p.Members = []cluster.MemberSpec{{Nodes: map[string]string{"role": "web"}, Port: 80}}
 	}
 	if o.Floor > 0 {
 		p.Drain.Floor = &o.Floor

@@ -98,7 +98,7 @@ func (p *proxy) command(op lbsync.Op) {
 		h.Up = false
 	}
 	if was.Admin == lbsync.Ready && h.Admin != lbsync.Ready {
-		p.busy[op.Key] = p.w.now + p.w.some(3*time.Second)
+		p.busy[op.Key] = max(p.busy[op.Key], p.w.now+p.w.some(3*time.Second))
 	}
 	p.servers[op.Key] = h
 	p.changed = p.w.now

@@ -35,8 +35,10 @@ type World struct {
 	requests int
 	broken   *Violation
 	steps    uint64
-	wiped    bool // a disk is lost already
-	calm     bool // no process is started again by itself
+	wiped    bool     // a disk is lost already
+	calm     bool     // no process is started again by itself
+	byHand   bool     // nobody starts a process again that ended by itself
+	journal  *journal // nil = nobody reads what nodes tell
 }
 
 // New makes a world; nothing has happened in it yet.
@@ -208,6 +210,9 @@ func (w *World) seal(messages []core.Message) [][]byte {
 
 // restart starts a process that ended by itself again, as an init system does.
 func (w *World) restart(m *machine) {
+	if w.byHand {
+		return
+	}
 	w.in(500*time.Millisecond+w.some(4*time.Second), event{what: evStart, to: m})
 }
 
