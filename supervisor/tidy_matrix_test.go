@@ -80,6 +80,18 @@ var matrix = []row{
 		why: "the loop feeds the core; it reaches hands and drivers through the ports that it declares",
 	},
 	{
+		folder: "supervisor/recorder",
+		may: []string{
+			"supervisor/core", "supervisor/consensus", "supervisor/cluster", "supervisor/converge", "supervisor/recorder/...", "bus", "health",
+		},
+		by:  []string{"supervisor/cli", "supervisor/node"},
+		why: "it records what a core is given and gives it to another one; the loop knows it through a port, and only its tests by name",
+	},
+	{
+		folder: "supervisor/recorder/...", by: []string{"supervisor/recorder", "supervisor/recorder/...", "supervisor/cli"},
+		why: "files and images of values, whatever they are of",
+	},
+	{
 		folder: "supervisor/agent", may: []string{"supervisor/cluster", "supervisor/converge", "lbsync", "fencing"},
 		why: "hands do not think: an agent never knows failover",
 	},

@@ -25,6 +25,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/wal"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/recorder"
 )
 
 // memorySoftLimit is where the garbage collector begins to work harder. The
@@ -73,11 +74,15 @@ func runNode(ctx context.Context, cfg config.Node, env *environment) error {
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
 		return fmt.Errorf("the data directory cannot be made: %w", err)
 	}
+	flight, err := newFlight(cfg, env, log)
+	if err != nil {
+		return err
+	}
 	store, err := wal.Open(cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	err = runStored(ctx, cfg, env, parts{log, key, timing, store})
+	err = runStored(ctx, cfg, env, parts{log, key, timing, store, flight})
 	return errors.Join(err, store.Close())
 }
 
@@ -87,6 +92,7 @@ type parts struct {
 	key    []byte
 	timing config.Timing
 	store  *wal.Store
+	flight *recorder.Recorder // nil is none
 }
 
 func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) error {
@@ -110,17 +116,21 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 		return err
 	}
 	self := cluster.NodeID(cfg.Node)
-	n := node.New(core.Config{
-		Name: self, Cluster: cfg.Cluster, Version: env.version, Times: nodeTimes(p.timing), Bootstrap: bootstrap, FoundAs: newClusterID(),
-	}, core.Identity{Install: p.store.Install(), Boot: boot}, node.Ports{
+	ports := node.Ports{
 		Bus: carrier, Store: p.store,
 		Prober:    newProber(self, p.log.With().Str("part", "probe").Logger()),
 		Balancers: balancer.NewSet(openBalancer(p.log.With().Str("part", "haproxy").Logger()), p.log.With().Str("part", "balancer").Logger()),
-	}, p.log)
+	}
+	if p.flight != nil {
+		ports.Recorder = p.flight
+	}
+	n := node.New(core.Config{
+		Name: self, Cluster: cfg.Cluster, Version: env.version, Times: nodeTimes(p.timing), Bootstrap: bootstrap, FoundAs: newClusterID(),
+	}, core.Identity{Install: p.store.Install(), Boot: boot}, ports, p.log)
 	server := api.New(n, api.Options{Socket: cfg.API.Socket, Log: p.log.With().Str("part", "api").Logger()})
 	p.log.Info().Str("node", cfg.Node).Str("cluster", cfg.Cluster).Str("timing", cfg.Timing).Str("version", env.version).
 		Uint64("life", boot).Msg("node starts")
-	// The API serves as long as the node runs, also while it leaves.
+	// The API serves as long as the node runs, also while it leaves, and its flight is recorded.
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
@@ -130,6 +140,9 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 		defer cancel() // a node that cannot be asked does not run
 		return server.Run(serve)
 	})
+	if p.flight != nil {
+		g.Go(func() error { return p.flight.Run(serve) })
+	}
 	g.Go(func() error {
 		defer stop()
 		return n.Run(ctx)

@@ -21,6 +21,7 @@ const (
 	DefaultTiming    = "lan"
 	DefaultLogLevel  = "info"
 	DefaultLogFormat = "text"
+	DefaultFlight    = "32MiB"
 )
 
 // MaxRails is how many rails a node may have.
@@ -36,6 +37,7 @@ type Node struct {
 	API       API    `json:"api,omitzero" jsonschema:"Where evenkeel answers operators."`
 	Timing    string `json:"timing,omitempty" jsonschema:"Timing profile: lan, fast or wan; the same on every node (default lan). See evenkeel config timing."`
 	Bootstrap string `json:"bootstrap,omitempty" jsonschema:"Cluster file that is used when this node has no state yet."`
+	Flight    Flight `json:"flight,omitzero" jsonschema:"The flight recorder, which keeps what this node decided upon for evenkeel replay."`
 	Log       Log    `json:"log,omitzero" jsonschema:"What is logged, and how."`
 }
 
@@ -49,6 +51,11 @@ type Rail struct {
 // API says where operators reach this node.
 type API struct {
 	Socket string `json:"socket,omitempty" jsonschema:"Unix socket of the API (default /run/evenkeel/api.sock)."`
+}
+
+// Flight says how much the flight recorder keeps.
+type Flight struct {
+	Size Size `json:"size,omitempty" jsonschema:"Room for it in data_dir/flight (default 32MiB): from 1MiB, or 0 to record nothing."`
 }
 
 // Log says what is logged, and how.
@@ -111,6 +118,9 @@ func (n *Node) fill() error {
 		if *d.field == "" {
 			*d.field = d.value
 		}
+	}
+	if n.Flight.Size == "" {
+		n.Flight.Size = DefaultFlight
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestLoadNode(t *testing.T) {
 			{Name: "r2", Listen: "10.77.2.1:7420", Seeds: []string{"10.77.2.2:7420", "10.77.2.3:7420"}},
 		},
 		API: API{Socket: DefaultSocket}, Timing: "lan", Bootstrap: "/etc/evenkeel/cluster.yaml",
-		Log: Log{Level: "info", Format: "text"},
+		Flight: Flight{Size: "32MiB"}, Log: Log{Level: "info", Format: "text"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -56,6 +56,7 @@ func TestDefaults(t *testing.T) {
 		Node: "n1", Cluster: "demo", DataDir: DefaultDataDir, KeyFile: DefaultKeyFile,
 		Rails: []Rail{{Name: "r1", Listen: "10.77.1.1:7420", Seeds: []string{"10.77.1.2:7420", "10.77.1.3:7420"}}},
 		API:   API{Socket: DefaultSocket}, Timing: DefaultTiming, Log: Log{Level: DefaultLogLevel, Format: DefaultLogFormat},
+		Flight: Flight{Size: DefaultFlight},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -198,5 +199,19 @@ func TestKey(t *testing.T) {
 	}
 	if _, err := LoadKey(path + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v does not tell fs.ErrNotExist", err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[Size]int64{
+		"0": 0, "1KiB": 1 << 10, "32MiB": 32 << 20, "3GiB": 3 << 30, "": 0, "32": 0, "32MB": 0, "-1MiB": 0, "01MiB": 0,
+	} {
+		if got := text.Bytes(); got != want {
+			t.Errorf("%q is %d bytes, want %d", text, got, want)
+		}
+	}
+	off, err := LoadNode("../../configs/node-minimal.yaml", nil, []string{"EVENKEEL_NODE=n1", "EVENKEEL_FLIGHT_SIZE=0"})
+	if err != nil || off.Flight.Size.Bytes() != 0 {
+		t.Errorf("a recorder that is off: %v, %v", off.Flight, err)
 	}
 }

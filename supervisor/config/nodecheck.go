@@ -43,6 +43,7 @@ func (c nodeCheck) node(n *Node) {
 		c.absolute("bootstrap", n.Bootstrap)
 	}
 	c.word("timing", n.Timing, Profiles())
+	c.flight(n.Flight.Size)
 	c.word("log.level", n.Log.Level, logLevels())
 	c.word("log.format", n.Log.Format, logFormats())
 	c.rails(n)

@@ -58,6 +58,10 @@ func scalar(n *yaml.Node, s shape) (value any, want string) {
 		}
 	case span:
 		return duration(n.Value)
+	case size:
+		if sizeForm.MatchString(n.Value) {
+			return n.Value, ""
+		}
 	case list, words, record:
 	}
 	return nil, s.wants()

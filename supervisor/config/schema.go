@@ -82,6 +82,7 @@ func ClusterSchema() (*jsonschema.Schema, error) {
 func schemaOf[T any](limits map[string]jsonschema.Schema) (*jsonschema.Schema, error) {
 	s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[cluster.Duration](): {Type: "string", Pattern: spanPattern},
+		reflect.TypeFor[Size]():             {Type: "string", Pattern: sizePattern},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("json schema: %w", err)

@@ -38,6 +38,7 @@ func Settings() []Setting {
 		{"api.socket", "EVENKEEL_API_SOCKET", "api-socket", "unix socket of the API (default " + DefaultSocket + ")"},
 		{"timing", "EVENKEEL_TIMING", "timing", "timing profile: lan, fast or wan (default " + DefaultTiming + ")"},
 		{"bootstrap", "EVENKEEL_BOOTSTRAP", "bootstrap", "cluster file to use when this node has no state yet"},
+		{"flight.size", "EVENKEEL_FLIGHT_SIZE", "flight-size", "room for the flight recorder, 0 to record nothing (default " + DefaultFlight + ")"},
 		{"log.level", "EVENKEEL_LOG_LEVEL", "log-level", "trace, debug, info, warn or error (default " + DefaultLogLevel + ")"},
 		{"log.format", "EVENKEEL_LOG_FORMAT", "log-format", "text or json (default " + DefaultLogFormat + ")"},
 	}

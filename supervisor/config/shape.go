@@ -17,6 +17,7 @@ const (
 	whole
 	truth
 	span   // cluster.Duration
+	size   // Size
 	list   // entries of one shape
 	words  // texts by free keys, such as labels
 	record // the keys of a struct
@@ -36,6 +37,9 @@ type shape struct {
 func shapeOf(t reflect.Type) shape {
 	if t == reflect.TypeFor[cluster.Duration]() {
 		return shape{kind: span}
+	}
+	if t == reflect.TypeFor[Size]() {
+		return shape{kind: size}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -75,6 +79,8 @@ func (s shape) wants() string {
 		return "write true or false, without quotes"
 	case span:
 		return spanWant
+	case size:
+		return sizeWant
 	case list:
 		if s.elem.kind == text {
 			return "write a list, such as [a, b], or one entry a line, each with '- ' before it"

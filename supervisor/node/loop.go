@@ -45,7 +45,10 @@ func (n *Node) loop(ctx, shell context.Context) error {
 		}
 		now := time.Now()
 		inputs = n.look(now, n.drain(inputs))
-		n.carryOut(n.core.Step(now, inputs...))
+		n.recorder.Begin()
+		out := n.core.Step(now, inputs...)
+		n.recorder.Stepped(n.core, now, inputs, out)
+		n.carryOut(out)
 		if n.failure != nil {
 			return n.failure
 		}

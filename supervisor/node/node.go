@@ -34,6 +34,7 @@ type Node struct {
 	store     Store
 	prober    Prober
 	balancers Balancers
+	recorder  Recorder
 
 	inbox chan any // core.Input, or question
 	disk  chan core.Job
@@ -55,12 +56,16 @@ type Ports struct {
 	Store     Store
 	Prober    Prober
 	Balancers Balancers
+	Recorder  Recorder // nil is none
 }
 
 // New makes a node in a new life.
 func New(cfg core.Config, id core.Identity, p Ports, log zerolog.Logger) *Node {
+	if p.Recorder == nil {
+		p.Recorder = unrecorded{}
+	}
 	return &Node{
-		cfg: cfg, id: id, log: log, bus: p.Bus, store: p.Store, prober: p.Prober, balancers: p.Balancers,
+		cfg: cfg, id: id, log: log, bus: p.Bus, store: p.Store, prober: p.Prober, balancers: p.Balancers, recorder: p.Recorder,
 		inbox: make(chan any, inboxSize), disk: make(chan core.Job), ended: make(chan struct{}), hub: newHub(),
 		asked: map[string]chan answer{},
 	}
@@ -74,7 +79,11 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.core, err = core.New(time.Now(), n.cfg, n.id, held); err != nil {
+	now := time.Now()
+	n.recorder.Begin()
+	n.core, err = core.New(now, n.cfg, n.id, held)
+	n.recorder.Made(now, n.cfg, n.id, held)
+	if err != nil {
 		return err
 	}
 	// The shell outlives ctx by the time that leaving takes.

@@ -54,3 +54,21 @@ type Balancers interface {
 	// not block.
 	Until(t time.Time)
 }
+
+// Recorder keeps what the core is given, so that it can be given to another one. It never blocks.
+type Recorder interface {
+	// Begin comes right before the core is made, and before each step.
+	Begin()
+	// Made tells how the core was made.
+	Made(now time.Time, cfg core.Config, id core.Identity, held core.Held)
+	// Stepped tells of a step that the core has just made. The slice of inputs and the output are the loop's again
+	// when it returns; what they hold never changes.
+	Stepped(c *core.Core, now time.Time, inputs []core.Input, out core.Output)
+}
+
+// unrecorded is the recorder of a node that has none.
+type unrecorded struct{}
+
+func (unrecorded) Begin()                                                   {}
+func (unrecorded) Made(time.Time, core.Config, core.Identity, core.Held)    {}
+func (unrecorded) Stepped(*core.Core, time.Time, []core.Input, core.Output) {}

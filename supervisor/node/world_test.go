@@ -124,6 +124,8 @@ type world struct {
 	net  *membus.Network
 	spec cluster.Spec
 	ms   []*machine
+	// flight returns the flight recorder of a node that starts, if there is any.
+	flight func(m *machine) node.Recorder
 }
 
 // machine is one machine, on which a node may run.
@@ -221,9 +223,13 @@ func (m *machine) start() {
 	}
 	port := m.w.net.Join(m.name)
 	m.hands = &hands{told: map[string][]string{}}
+	var flight node.Recorder
+	if m.w.flight != nil {
+		flight = m.w.flight(m)
+	}
 	m.node = node.New(core.Config{Name: cluster.NodeID(m.name), Cluster: "test", Version: "test", Times: times, Bootstrap: &m.w.spec, FoundAs: fmt.Sprintf("id-%d-%d", m.disk.Install(), boot)},
 		core.Identity{Install: m.disk.Install(), Boot: boot},
-		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}},
+		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}, Recorder: flight},
 		zerolog.New(zerolog.NewTestWriter(m.w.t)).With().Str("node", m.name).Logger())
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.done = stop, make(chan error, 1)

@@ -18,14 +18,20 @@ const tolerance = time.Millisecond
 
 // checkers look on. What they promise stands beside each of them; the numbers are those of the safety document.
 type checkers struct {
-	w       *World
-	events  map[place]cluster.Event      // what was decided, by place in the log
-	acked   []cluster.Event              // what operators were told to be done
-	reached map[life]map[*machine]reach  // the newest message of a life that came to each node
-	votes   map[life]map[string]struct{} // who said, with good reason, that a life is over
-	cluster string
-	leader  cluster.NodeID
-	newest  map[*machine]progress
+	w        *World
+	events   map[place]cluster.Event     // what was decided, by place in the log
+	acked    []cluster.Event             // what operators were told to be done
+	reached  map[life]map[*machine]reach // the newest message of a life that came to each node
+	words    map[accusation][]word
+	lives    map[int][]*ending   // by place of the node among the machines
+	numbers  map[*machine]number // the newest that each machine used
+	voters   []cluster.NodeID    // of the log, when something was last decided
+	tokens   uint64              // the newest epoch that was given out
+	requests map[string]uint64   // where in the log each was carried out
+	last     map[*machine]*lastWords
+	cluster  string
+	leader   cluster.NodeID
+	newest   map[*machine]progress
 }
 
 type place struct {
@@ -51,26 +57,45 @@ type progress struct {
 func newCheckers(w *World) *checkers {
 	return &checkers{
 		w: w, events: map[place]cluster.Event{}, reached: map[life]map[*machine]reach{},
-		votes: map[life]map[string]struct{}{}, newest: map[*machine]progress{},
+		newest: map[*machine]progress{},
+		words:  map[accusation][]word{}, lives: map[int][]*ending{}, numbers: map[*machine]number{},
+		requests: map[string]uint64{}, last: map[*machine]*lastWords{},
 	}
 }
 
 // sent looks at a message as it leaves its node.
 func (c *checkers) sent(from *machine, m *core.Message) {
 	c.reach(life{m.Envelope.From, m.Envelope.Install, m.Envelope.Boot}, from, from.now())
-	if v, ok := m.Body.(*bus.Vote); ok && v.Down {
-		c.w.tally.Votes++
-		c.justified(from, v)
+	c.numbered(from, m.Envelope)
+	if v, ok := m.Body.(*bus.Vote); ok {
+		c.said(from, m.Envelope, v)
+		if v.Down {
+			c.w.tally.Votes++
+			c.justified(from, v)
+		}
 	}
 }
 
 // heard takes note of a message that reached a process.
 func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 	c.reach(life{env.From, env.Install, env.Boot}, to, p.shown)
-	if env.Kind != bus.KindHeartbeat {
+	if env.Kind == bus.KindRaft {
 		return
 	}
-	to.heard[p.from] = sighting{install: env.Install, boot: env.Boot, at: to.now()}
+	for i := range p.messages {
+		if p.messages[i].Envelope.Seq != env.Seq {
+			continue
+		}
+		switch body := p.messages[i].Body.(type) {
+		case *bus.Vote:
+			c.said(to, env, body)
+		case *bus.Heartbeat:
+			if h := to.heard[p.from]; h.install != env.Install || env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
+				to.heard[p.from] = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
+			}
+			c.lastWords(to).hear(env, body)
+		}
+	}
 }
 
 func (c *checkers) reach(l life, to *machine, sent time.Time) {
@@ -84,49 +109,42 @@ func (c *checkers) reach(l life, to *machine, sent time.Time) {
 	}
 }
 
-// justified: nobody says that a life is over who heard it within the time that makes a node suspect (S8).
-func (c *checkers) justified(from *machine, v *bus.Vote) {
-	target := c.w.machine(v.Target)
-	if target == nil {
-		c.w.violate("votes speak about nodes (S8)", "%s votes about %q", from.name, v.Target)
-		return
-	}
-	since := from.began
-	if h, ok := from.heard[target]; ok && h.install == v.TargetInstall && h.boot == v.TargetBoot {
-		since = h.at
-	}
-	if silence := from.now().Sub(since); silence < c.w.opt.Times.SuspectAfter-tolerance {
-		c.w.violate("a vote is justified (S8)", "%s says that life %d of %s is over, and heard it %s ago", from.name, v.TargetBoot, v.Target, silence)
-	}
-	l := life{v.Target, v.TargetInstall, v.TargetBoot}
-	if c.votes[l] == nil {
-		c.votes[l] = map[string]struct{}{}
-	}
-	c.votes[l][string(from.name)] = struct{}{}
-}
-
 // output looks at what a core asks for after a step.
 func (c *checkers) output(m *machine, out *core.Output) {
 	for i := range out.Notices {
 		c.w.say(string(m.name), out.Notices[i].Kind+" "+out.Notices[i].Subject+": "+out.Notices[i].Reason)
 		c.w.told(out.Notices[i])
 	}
+	c.member(m)
 	for i := range out.Events {
 		c.decided(m, out.Events[i].Event)
 	}
 	if len(out.Events) > 0 {
 		c.forward(m)
+		c.ended(m)
+	}
+	c.authority(m, out.Until)
+	if out.NewDuties {
+		c.duties(m, out.Duties)
 	}
 	if l := m.core.Leader(); l == m.name && l != c.leader {
 		c.leader = l
 		c.w.tally.Leaders++
 	}
-	if id := m.disk.cluster; id != "" && id != c.cluster {
-		if c.cluster != "" {
-			c.w.violate("a node belongs to one cluster (S19)", "%s belongs to %s, others to %s", m.name, id, c.cluster)
-		}
-		c.cluster = id
+}
+
+// member: a node belongs to one cluster for good, and so do its disk and its state (S19).
+func (c *checkers) member(m *machine) {
+	id := m.disk.cluster
+	switch state := m.core.State().ID; {
+	case id == "":
+		return
+	case state != "" && state != id:
+		c.w.violate("a node belongs to one cluster (S19)", "%s belongs to %s, its state to %s", m.name, id, state)
+	case c.cluster != "" && id != c.cluster:
+		c.w.violate("a node belongs to one cluster (S19)", "%s belongs to %s, others to %s", m.name, id, c.cluster)
 	}
+	c.cluster = id
 }
 
 // decided: what stands at a place of the log is the same for everybody, for ever (S5, S6, S18).
@@ -142,40 +160,14 @@ func (c *checkers) decided(m *machine, e cluster.Event) {
 	c.events[at] = e
 	c.w.told(cluster.Notice{Event: e})
 	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
+	c.once(e)
+	c.durable(m, e)
 	switch e.Kind {
 	case cluster.EventCondemned:
 		c.w.tally.Condemned++
 		c.condemned(m, e)
 	case cluster.EventAdmitted:
 		c.w.tally.Admitted++
-	}
-}
-
-// condemned: a life ends by the word of a majority of voters, each of whom had reason to give it (S8).
-func (c *checkers) condemned(m *machine, e cluster.Event) {
-	state := m.core.State()
-	st := state.Node(cluster.NodeID(e.Subject))
-	if st.Life != cluster.LifeDown {
-		return // this node is further in the log already; the life is not known here any more
-	}
-	l := life{e.Subject, st.Install, st.Boot}
-	voters, voted := state.Spec.Voters(), 0
-	for _, v := range voters {
-		if _, ok := c.votes[l][string(v)]; ok {
-			voted++
-		}
-	}
-	if voted <= len(voters)/2 {
-		c.w.violate("a majority condemns (S8)", "%s is condemned in life %d; %d of %d voters had reason to say so", e.Subject, st.Boot, voted, len(voters))
-	}
-	var last time.Time
-	for _, o := range c.w.nodes {
-		if r, ok := c.reached[l][o]; ok && o.name != cluster.NodeID(e.Subject) && r.sent.After(last) {
-			last = r.sent
-		}
-	}
-	if dead := c.w.machine(e.Subject); !last.IsZero() && !dead.acts() {
-		c.w.tally.Condemning = max(c.w.tally.Condemning, dead.now().Sub(last))
 	}
 }
 
@@ -189,9 +181,18 @@ func (c *checkers) forward(m *machine) {
 	c.newest[m] = is
 }
 
-// acknowledged keeps what an operator was told to be done; see kept.
-func (c *checkers) acknowledged(_ *machine, out cluster.Outcome) {
+// acknowledged keeps what an operator was told to be done, which is decided by then; see kept.
+func (c *checkers) acknowledged(r asked, out cluster.Outcome) {
 	c.acked = append(c.acked, out.Events...)
+	c.kept()
+	if len(out.Events) == 0 {
+		c.w.violate("nothing acknowledged is lost (S6)", "%s is told that %s is done, and nothing was decided", r.on.name, out.ID)
+		return
+	}
+	spec, ok := r.body.(cluster.SetSpec)
+	if from := out.Events[0].From; ok && spec.IfRevision != nil && from != fmt.Sprint(*spec.IfRevision) {
+		c.w.violate("a file replaces the one it was made from (S6)", "one for revision %d replaces revision %s", *spec.IfRevision, from)
+	}
 }
 
 // kept: what was acknowledged is in the log of everybody (S6).
@@ -219,6 +220,9 @@ func (c *checkers) command(m *machine, op lbsync.Op) {
 		if r, ok := c.reached[l][c.w.machine(string(v))]; ok && m.now().Sub(r.sent) <= c.w.opt.Times.QuorumAge+tolerance {
 			behind++
 		}
+	}
+	if mode := state.Node(cluster.NodeID(op.Key.Server)).Mode; me.Mode == cluster.ModeMaintenance || mode == cluster.ModeMaintenance {
+		c.w.violate("maintenance is left alone (S9)", "%s does %s; the mode of the node is %s, of the member's %s", m.name, op, me.Mode, mode)
 	}
 	if behind <= len(voters)/2 {
 		c.w.violate("no quorum, no change (S10, S12)", "%s does %s; %d of %d voters can have heard it lately", m.name, op, behind, len(voters))

@@ -51,8 +51,9 @@ type machine struct {
 
 // sighting is the newest heartbeat of a life that reached a process.
 type sighting struct {
-	install, boot uint64
-	at            time.Time // by the clock of who heard it
+	install, boot, seq uint64
+
+	at time.Time // by the clock of who heard it
 }
 
 func (m *machine) runs() bool { return m.core != nil }
@@ -177,6 +178,7 @@ func (m *machine) step(inputs ...core.Input) {
 	for _, j := range out.Disk {
 		m.disk.orders = append(m.disk.orders, j)
 		m.write()
+		m.w.interrupt(m, j)
 	}
 	if out.NewMembers {
 		m.probe(out.Members)
@@ -286,14 +288,28 @@ func (m *machine) resume() {
 	if m.clock.stopped {
 		m.clock.goOn(m.w.now)
 	}
+	m.armed = 0
+	m.waken()
 	var inputs []core.Input
 	for _, p := range m.inbox {
 		inputs = m.open(p, inputs)
 	}
-	m.inbox, m.armed = nil, 0
+	m.inbox = nil
 	m.step(inputs...)
 	if m.keeper != nil {
 		m.keeper.soon(0)
+	}
+}
+
+// waken lets what runs beside each other in a process go on before it has read what came meanwhile, or not.
+func (m *machine) waken() {
+	first := m.w.rng.IntN(3)
+	if first == 1 && m.keeper != nil {
+		m.keeper.next = m.w.now
+		m.keeper.look()
+	}
+	if first > 0 {
+		m.step()
 	}
 }
 

@@ -31,7 +31,7 @@ func (w *World) ask(m *machine, body cluster.Body, done func(core.Answer)) {
 	w.tally.Requests++
 	w.asked[id] = asked{m, m.life, body, done}
 	m.step(core.Submit{
-		Command: cluster.Command{ID: id, At: m.now().UnixMilli(), By: "operator", Body: body}, Until: m.now().Add(submitWait),
+		Command: cluster.Command{ID: id, At: m.now().UnixMilli(), By: id, Body: body}, Until: m.now().Add(submitWait),
 	})
 }
 
@@ -45,7 +45,7 @@ func (w *World) answered(m *machine, a core.Answer) {
 	delete(w.asked, a.ID)
 	if a.Err == nil && a.Outcome.Result == cluster.Accepted {
 		w.tally.Accepted++
-		w.checks.acknowledged(m, a.Outcome)
+		w.checks.acknowledged(r, a.Outcome)
 	}
 	if r.done != nil {
 		r.done(a)

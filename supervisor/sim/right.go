@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
@@ -28,11 +29,19 @@ func (w *World) wrong() string {
 	if first == nil {
 		return "nobody runs"
 	}
+	for _, n := range first.core.View(first.now()).Nodes {
+		if n.Votes && n.Log != "voter" {
+			return fmt.Sprintf("%s has no vote in the log", n.Name)
+		}
+	}
 	state := first.core.State()
 	for _, m := range w.nodes {
 		if st := state.Node(m.name); !m.acts() && st.Life == cluster.LifeAlive {
 			return fmt.Sprintf("%s is taken for alive", m.name)
 		}
+	}
+	if why := w.membersWrong(state); why != "" {
+		return why
 	}
 	for _, m := range w.nodes {
 		if m.acts() && m.proxy != nil {
@@ -63,6 +72,24 @@ func (w *World) nodeWrong(m, first *machine) string {
 	return ""
 }
 
+// membersWrong compares what the cluster says of the members with what is true of them, as far as somebody can look.
+func (w *World) membersWrong(state cluster.State) string {
+	probed := slices.ContainsFunc(w.nodes, func(m *machine) bool { return m.acts() && m.proxy != nil })
+	for _, o := range w.machines {
+		if o.app == nil {
+			continue
+		}
+		member, node := state.Member(cluster.MemberID{Pool: poolName, Member: string(o.name)}), state.Node(o.name)
+		if own := slices.Contains(w.nodes, o); own && (node.Life != cluster.LifeAlive || node.Mode == cluster.ModeMaintenance) || !own && !probed {
+			continue
+		}
+		if (o.app.fate == appRuns && !o.off) != (member.Condition == cluster.Up) {
+			return fmt.Sprintf("%s is taken for %s", o.name, member.Condition)
+		}
+	}
+	return ""
+}
+
 // proxyWrong compares what a balancer does with what is true of the members.
 func (w *World) proxyWrong(m *machine, state cluster.State) string {
 	if state.Node(m.name).Mode == cluster.ModeMaintenance {
@@ -86,8 +113,6 @@ func (w *World) proxyWrong(m *machine, state cluster.State) string {
 		switch {
 		case !agentless && node.Mode == cluster.ModeMaintenance:
 			// nothing is promised about its members
-		case (o.app.fate == appRuns && !o.off) != (member.Condition == cluster.Up) && (agentless || node.Life == cluster.LifeAlive):
-			return fmt.Sprintf("%s is taken for %s", o.name, member.Condition)
 		case should && !h.Serving():
 			return fmt.Sprintf("%s can serve and gets nothing: %s", o.name, h.Admin)
 		case !should && h.Serving() && serving > floor:

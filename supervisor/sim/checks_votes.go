@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+)
+
+// accusation is what one node says about a life, as another node hears it.
+type accusation struct {
+	heardBy, by *machine
+	about       life
+}
+
+// word is a vote that came to a node. Numbers order the words of one installation, however they came.
+type word struct {
+	number
+	down bool
+	at   time.Time // by the clock of who heard it
+}
+
+// said keeps a vote that came to a node, or was cast by it.
+func (c *checkers) said(to *machine, env bus.Envelope, v *bus.Vote) {
+	a := accusation{to, c.w.machine(env.From), life{v.Target, v.TargetInstall, v.TargetBoot}}
+	c.words[a] = append(c.words[a], word{number{env.Install, env.Boot, env.Seq}, v.Down, to.now()})
+}
+
+// justified: nobody says that a life is over who heard it within the time that makes a node suspect, or could not have
+// heard it for so long (S8). What lies unread before a process that was kept from running counts as heard, but for a word
+// that it gave before and only repeats.
+func (c *checkers) justified(from *machine, v *bus.Vote) {
+	target := c.w.machine(v.Target)
+	if target == nil {
+		c.w.violate("votes speak about nodes (S8)", "%s votes about %q", from.name, v.Target)
+		return
+	}
+	l := life{v.Target, v.TargetInstall, v.TargetBoot}
+	since := from.began
+	if e := c.ending(l); e.known[from].After(since) {
+		since = e.known[from]
+	}
+	if h, ok := from.heard[target]; ok && h.install == l.install && h.boot == l.boot && h.at.After(since) {
+		since = h.at
+	}
+	for _, p := range from.inbox {
+		if p.from == target && p.beats(l) && !c.accuses(from, l) {
+			since = from.now()
+		}
+	}
+	if silence := from.now().Sub(since); silence < c.w.opt.Times.SuspectAfter-tolerance {
+		c.w.violate("a vote is justified (S8)", "%s says that life %d of %s is over, and heard it %s ago", from.name, l.boot, v.Target, silence)
+	}
+}
+
+// accuses tells whether a process has said that a life is over, and not taken it back. The word that it is saying now is
+// the last one that is kept.
+func (c *checkers) accuses(from *machine, l life) bool {
+	words := c.words[accusation{from, from, l}]
+	if len(words) < 2 {
+		return false
+	}
+	before := words[len(words)-2]
+	return before.down && !before.at.Before(from.began)
+}
+
+// beats tells whether a life says with the parcel that it is there.
+func (p *parcel) beats(l life) bool {
+	for i := range p.messages {
+		if e := &p.messages[i].Envelope; e.Kind == bus.KindHeartbeat && e.Install == l.install && e.Boot == l.boot {
+			return true
+		}
+	}
+	return false
+}
+
+// condemned: a life ends by the word of a majority of voters, each of whom said so to the leader lately, and did not take
+// it back (S8).
+func (c *checkers) condemned(m *machine, e cluster.Event) {
+	state := m.core.State()
+	st := state.Node(cluster.NodeID(e.Subject))
+	if st.Life != cluster.LifeDown || st.Epoch != e.Epoch {
+		return // this node is further in the log already; the life is not known here any more
+	}
+	l := life{e.Subject, st.Install, st.Boot}
+	leader := c.w.machine(e.By)
+	voters, voted := state.Spec.Voters(), 0
+	for _, v := range voters {
+		if string(v) != e.Subject && c.holds(accusation{leader, c.w.machine(string(v)), l}, time.UnixMilli(e.At)) {
+			voted++
+		}
+	}
+	if voted <= len(voters)/2 {
+		c.w.violate("a majority condemns (S8)", "%s condemns %s in life %d; %d of %d voters say so then", e.By, e.Subject, st.Boot, voted, len(voters))
+	}
+	var last time.Time
+	for _, o := range c.w.nodes {
+		if r, ok := c.reached[l][o]; ok && o.name != cluster.NodeID(e.Subject) && r.sent.After(last) {
+			last = r.sent
+		}
+	}
+	if dead := c.w.machine(e.Subject); !last.IsZero() && !dead.acts() {
+		c.w.tally.Condemning = max(c.w.tally.Condemning, dead.now().Sub(last))
+	}
+}
+
+// holds tells whether an accusation stands at a time: it came within the time for which votes hold, and was not taken
+// back. Commands carry milliseconds, hence the tolerance.
+func (c *checkers) holds(a accusation, at time.Time) bool {
+	words := c.words[a]
+	for i := len(words) - 1; i >= 0; i-- {
+		w := words[i]
+		if w.at.After(at.Add(tolerance)) {
+			continue
+		}
+		if at.Sub(w.at) > c.w.opt.Times.VoteTTL+tolerance {
+			return false
+		}
+		if w.down && !takenBack(words, w, at) {
+			return true
+		}
+	}
+	return false
+}
+
+func takenBack(words []word, w word, at time.Time) bool {
+	for _, o := range words {
+		later := o.install == w.install && (o.boot > w.boot || o.boot == w.boot && o.seq > w.seq)
+		if later && !o.down && o.at.Before(at) {
+			return true
+		}
+	}
+	return false
+}
