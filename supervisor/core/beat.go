@@ -103,6 +103,9 @@ func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
 	}
 	from := cluster.NodeID(in.Envelope.From)
 	old, known := c.peers[from]
+	if env := in.Envelope; known && env.Install == old.env.Install && (env.Boot < old.env.Boot || env.Boot == old.env.Boot && env.Seq < old.env.Seq) {
+		return // it comes late: we know better already
+	}
 	c.peers[from] = peer{in.Envelope, hb, in.At}
 	if from == c.leader {
 		c.pacer.lead(in.At)

@@ -71,7 +71,10 @@ func (m *Machine) accept(now time.Time, heardNow []cluster.NodeID) []Action {
 		}
 		if m.freshMajority(heardNow) {
 			m.accepted[id] = m.verdicts[id].Reason
-			delete(m.held, id)
+			if m.held[id] {
+				delete(m.held, id)
+				out = append(out, Explain{KindSuspect, string(id), m.accepted[id]})
+			}
 			continue
 		}
 		if !m.held[id] {
