@@ -16,8 +16,7 @@ import (
 
 // Bounds of one link.
 const (
-	inFrames       = 1024            // frames that wait for the handler per subscription; past half of it the oldest are given up
-	inBytes        = 8 << 20         // bytes that wait for the handler per subscription
+	inFrames       = 1024            // frames that wait for the handler; past half of it the oldest are given up
 	startTimeout   = 5 * time.Second // for the listener and for the client's connect
 	stopTimeout    = 5 * time.Second // for the server to stop; it takes some 10 ms
 	flusherTimeout = time.Second     // longest write of the client to its server
@@ -41,6 +40,8 @@ type link struct {
 	fatal  <-chan error
 	nc     *nats.Conn
 	closed chan struct{} // closed when the client gave up for good
+	ended  chan struct{} // closed when nothing more is to be received
+	in     chan *nats.Msg
 	subs   []*nats.Subscription
 	queue  *queue
 }
@@ -53,7 +54,9 @@ func openLink(ctx context.Context, r *rail) (*link, error) {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
 	srv.SetLoggerV2(logger, false, false, false)
-	l := &link{rail: r, srv: srv, fatal: logger.fatal, closed: make(chan struct{}), queue: newQueue()}
+	l := &link{rail: r, srv: srv, fatal: logger.fatal, closed: make(chan struct{}),
+		ended: make(chan struct{}), in: make(chan *nats.Msg, inFrames), queue: newQueue(),
+	}
 	srv.Start()
 	if err := l.awaitListener(ctx); err != nil {
 		return nil, errors.Join(err, l.stopServer())
@@ -89,7 +92,7 @@ func (l *link) awaitListener(ctx context.Context) error {
 	}
 }
 
-// connect attaches the client and listens on both subjects.
+// connect attaches the client and listens on both subjects. Both feed one channel: what comes together is handled together.
 func (l *link) connect() error {
 	nc, err := nats.Connect(
 		"", nats.InProcessServer(l.srv), nats.Name(l.rail.serverName()), nats.NoEcho(), nats.IgnoreDiscoveredServers(),
@@ -106,14 +109,11 @@ func (l *link) connect() error {
 	l.nc = nc
 	network := l.rail.bus.opt.Sealer.Network()
 	for _, subject := range []string{l.rail.bus.all, bus.SubjectTo(network, l.rail.bus.opt.Node)} {
-		sub, err := nc.Subscribe(subject, l.receive)
+		sub, err := nc.ChanSubscribe(subject, l.in)
 		if err != nil {
 			return fmt.Errorf("subscribe %s: %w", subject, err)
 		}
 		l.subs = append(l.subs, sub)
-		if err := sub.SetPendingLimits(inFrames, inBytes); err != nil {
-			return fmt.Errorf("bound queue of %s: %w", subject, err)
-		}
 	}
 	if err := nc.FlushTimeout(startTimeout); err != nil {
 		return fmt.Errorf("flush subscriptions: %w", err)
@@ -121,13 +121,20 @@ func (l *link) connect() error {
 	return nil
 }
 
-// receive takes one frame from a subscription. The client's own queue gives up the newest frame when it is full, so the older half goes first.
-func (l *link) receive(m *nats.Msg) {
-	if frames, size, err := m.Sub.Pending(); err == nil && (frames > inFrames/2 || size > inBytes/2) {
-		l.rail.dropped.Add(1)
-		return
+// receive hands on what comes until the link ends. The client gives up the newest frame when the channel is full, so the older half goes first.
+func (l *link) receive() {
+	for {
+		select {
+		case <-l.ended:
+			return
+		case m := <-l.in:
+			if len(l.in) > inFrames/2 {
+				l.rail.dropped.Add(1)
+				continue
+			}
+			l.rail.bus.deliver(l.rail, m.Data)
+		}
 	}
-	l.rail.bus.deliver(l.rail, m.Data)
 }
 
 // pump publishes what is queued until the queue is closed. A frame that the client refuses because it is reconnecting is lost, as intended.

@@ -105,12 +105,14 @@ func (r *rail) serve(ctx context.Context) error {
 	r.log.Info().Str("listen", l.srv.ClusterAddr().String()).Msg("rail up")
 	var wg sync.WaitGroup
 	wg.Go(l.pump)
+	wg.Go(l.receive)
 	r.link.Store(l)
 	died := l.watch(ctx)
 	r.link.Store(nil)
 	r.dropped.Add(l.lost())
 	l.queue.close()
 	stopped := l.close()
+	close(l.ended)
 	wg.Wait()
 	if died == nil {
 		return stopped

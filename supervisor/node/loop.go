@@ -4,6 +4,7 @@ package node
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ func (n *Node) loop(ctx, shell context.Context) error {
 			inputs = append(inputs, core.Leave{})
 		case in := <-n.inbox:
 			inputs = n.gather(inputs, in)
+			runtime.Gosched() // who brings what came with it
 		case disk <- next:
 			n.toDisk = n.toDisk[1:]
 		case <-clock.C:
