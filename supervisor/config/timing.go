@@ -61,13 +61,13 @@ func profiles() []Timing {
 			Profile: ProfileFast, RoundTrip: 10 * ms, Late: 40 * ms, DiskSync: 10 * ms,
 			Beat: 50 * ms, Missed: 3, QuorumAge: 250 * ms,
 			PulsesPerBeat: 2, ElectionPulses: 8,
-			BusPing: 250 * ms, BusPingsOut: 2, TakeoverWithin: time.Second,
+			BusPing: 375 * ms, BusPingsOut: 1, TakeoverWithin: time.Second,
 		},
 		{
 			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
 			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
 			PulsesPerBeat: 2, ElectionPulses: 8,
-			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 2500 * ms,
+			BusPing: 750 * ms, BusPingsOut: 1, TakeoverWithin: 2500 * ms,
 		},
 		{
 			Profile: ProfileWAN, RoundTrip: 200 * ms, Late: 250 * ms, DiskSync: 100 * ms,
