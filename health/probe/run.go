@@ -14,9 +14,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/health"
 )
 
-// settle is the time between a probe that a hint triggered, and that was answered, and the one look more that follows.
+// settle is the time between a probe that a hint triggered, and that proved nothing, and the one look more that follows.
 // A dying process closes its connections one by one: the hint may come before the listening socket is closed, and the
-// first probe may still be taken in by it.
+// first probe may still be taken in by it, to be answered or reset.
 const settle = 5 * time.Millisecond
 
 // minGap is the shortest time between two probes that follow the interval, however long the first one took.
@@ -156,7 +156,7 @@ func (r *runner) loop(ctx context.Context) {
 		case !more.none():
 			h, settling = more, false
 			timer.Reset(0)
-		case !h.none() && result.OK && condition != health.Down && !settling:
+		case !h.none() && condition != health.Down && !settling && (result.OK || time.Since(began) < minReopen):
 			settling = true
 			timer.Reset(settle)
 		default:
