@@ -18,7 +18,7 @@ type ending struct {
 	life
 	known  map[*machine]time.Time // when each read that it is admitted, by its own clock
 	read   map[*machine]bool      // who read that it is over
-	over   bool                   // a majority of the voters did
+	over   bool                   // a majority of the voters did, without the node itself
 	moment time.Time              // when they had, by the clock of the life itself
 }
 
@@ -117,8 +117,8 @@ func (c *checkers) over(state cluster.State, n *machine, e *ending, m *machine) 
 	e.read[m] = true
 	voters, read := state.Spec.Voters(), 0
 	for _, v := range voters {
-		if e.read[c.w.machine(string(v))] {
-			read++
+		if o := c.w.machine(string(v)); o != n && e.read[o] {
+			read++ // what the node itself has read keeps nobody from backing it
 		}
 	}
 	if read > len(voters)/2 {

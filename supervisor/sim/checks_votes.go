@@ -29,8 +29,8 @@ func (c *checkers) said(to *machine, env bus.Envelope, v *bus.Vote) {
 }
 
 // justified: nobody says that a life is over who heard it within the time that makes a node suspect, or could not have
-// heard it for so long (S8). What lies unread before a process that was kept from running counts as heard, but for a word
-// that it gave before and only repeats.
+// heard it for so long (S8). What lies unread before a process that was kept from running counts as heard, unless the
+// silence had nearly lasted long enough before, or the word was given before and is only repeated.
 func (c *checkers) justified(from *machine, v *bus.Vote) {
 	target := c.w.machine(v.Target)
 	if target == nil {
@@ -46,7 +46,7 @@ func (c *checkers) justified(from *machine, v *bus.Vote) {
 		since = h.at
 	}
 	for _, p := range from.inbox {
-		if p.from == target && p.beats(l) && !c.accuses(from, l) {
+		if p.from == target && p.beats(l) && from.stopped.Sub(since)+c.w.opt.Times.Pulse < c.w.opt.Times.SuspectAfter && !c.accuses(from, l) {
 			since = from.now()
 		}
 	}

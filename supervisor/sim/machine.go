@@ -43,10 +43,11 @@ type machine struct {
 	keeper *keeper
 
 	// What the checkers know.
-	heard  map[*machine]sighting
-	began  time.Time // of the process, by its clock
-	fault  string    // why the process ended by itself, if it did
-	buried bool      // it is lost for good
+	heard   map[*machine]sighting
+	began   time.Time // of the process, by its clock
+	stopped time.Time // when the process was last kept from running, by its clock
+	fault   string    // why the process ended by itself, if it did
+	buried  bool      // it is lost for good
 }
 
 // sighting is the newest heartbeat of a life that reached a process.
@@ -273,7 +274,7 @@ func (m *machine) pause(d time.Duration, frozen bool) {
 	if m.core == nil || m.paused {
 		return
 	}
-	m.paused = true
+	m.paused, m.stopped = true, m.now()
 	if frozen {
 		m.clock.stop(m.w.now)
 	}
