@@ -13,7 +13,11 @@ var ErrKind = errors.New("unknown kind of payload")
 // Body is what an envelope says, decoded. A body that was sent or received belongs to many: nobody may change it.
 //
 //sumtype:decl
-type Body interface{ Kind() Kind }
+type Body interface {
+	// Kind is the kind of the envelope that carries it.
+	Kind() Kind
+	body()
+}
 
 // Raft is a frame of the replicated log, for one node.
 type Raft []byte
@@ -32,6 +36,11 @@ func (Raft) Kind() Kind { return KindRaft }
 
 // Kind implements Body.
 func (Proposal) Kind() Kind { return KindProposal }
+
+func (*Heartbeat) body() {}
+func (*Vote) body()      {}
+func (Raft) body()       {}
+func (Proposal) body()   {}
 
 // EncodeBody encodes a body as the payload of an envelope of its kind. A heartbeat that is over the limits goes without what only people read: a node
 // must not fall silent for having much to say.

@@ -54,7 +54,8 @@ func openLink(ctx context.Context, r *rail) (*link, error) {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
 	srv.SetLoggerV2(logger, false, false, false)
-	l := &link{rail: r, srv: srv, fatal: logger.fatal, closed: make(chan struct{}),
+	l := &link{
+		rail: r, srv: srv, fatal: logger.fatal, closed: make(chan struct{}),
 		ended: make(chan struct{}), in: make(chan *nats.Msg, inFrames), queue: newQueue(),
 	}
 	srv.Start()

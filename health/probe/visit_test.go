@@ -45,7 +45,7 @@ func startWebsite(t *testing.T, handler http.HandlerFunc, configure ...func(*htt
 			w.conns[c] = state
 		case http.StateClosed, http.StateHijacked:
 			delete(w.conns, c)
-		default:
+		case http.StateActive, http.StateIdle:
 			w.conns[c] = state
 		}
 	}

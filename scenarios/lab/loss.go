@@ -62,7 +62,8 @@ func spared(losses map[int]loss, who func(node int) bool) map[int]loss {
 
 // setLosses makes the chain "lose" lose exactly this, in one transaction, and returns the time after it.
 func (f *fabric) setLosses(want map[int]loss) (time.Time, error) {
-	commands := "flush chain bridge lab lose\n"
+	var commands strings.Builder
+	commands.WriteString("flush chain bridge lab lose\n")
 	for _, i := range slices.Sorted(maps.Keys(want)) {
 		lost := want[i]
 		if lost.percent == 0 || len(lost.ports) < 2 {
@@ -75,9 +76,9 @@ func (f *fabric) setLosses(want map[int]loss) (time.Time, error) {
 		}
 		among := "{ " + strings.Join(names, ", ") + " }"
 		// The numbers are those of the kernel's own generator: 0 to 99.
-		commands += fmt.Sprintf("add rule bridge lab lose iifname %s oifname %s numgen random mod 100 <= %d drop\n", among, among, lost.percent-1)
+		fmt.Fprintf(&commands, "add rule bridge lab lose iifname %s oifname %s numgen random mod 100 <= %d drop\n", among, among, lost.percent-1)
 	}
-	if err := f.thread.do(func() error { return runNft(commands) }); err != nil {
+	if err := f.thread.do(func() error { return runNft(commands.String()) }); err != nil {
 		return time.Time{}, err
 	}
 	f.losses = want

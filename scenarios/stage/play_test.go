@@ -190,6 +190,6 @@ func serves(name, on string) script.Cond { return member(name, script.StateServe
 
 func out(name string) script.Cond { return member(name, script.StateOut, "") }
 
-func mode(name, is string) script.Cond {
-	return script.Cond{Kind: script.InMode, Target: name, State: is}
+func mode(is string) script.Cond {
+	return script.Cond{Kind: script.InMode, Target: "web1", State: is}
 }

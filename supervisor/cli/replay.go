@@ -112,7 +112,7 @@ func timeOf(text string, now time.Time) (time.Time, bool) {
 
 // find returns the recordings of the one node that is asked for, in their order.
 func (r *replay) find(args []string) ([]recorder.Recording, error) {
-	path := ""
+	var path string
 	if len(args) == 1 {
 		path = args[0]
 	} else {
@@ -171,7 +171,7 @@ func (r *replay) run(ctx context.Context, found []recorder.Recording) error {
 
 // failed tells programs why the replay ended, and returns what people are told.
 func (r *replay) failed(err error) error {
-	_, differs := errors.AsType[*recorder.Difference](err)
+	_, differs := errors.AsType[*recorder.DifferenceError](err)
 	gap, crosses := errors.AsType[*recorder.GapError](err)
 	if r.form.is == formatJSON {
 		r.result.Same, r.result.Error = !differs, err.Error()

@@ -250,7 +250,7 @@ func TestReplayThatEndsEarly(t *testing.T) {
 		hint string
 	}{
 		{&recorder.GapError{Gap: tape.Gap{Steps: 7, Why: "no room"}, Until: until}, true, "go on behind it with --from 2026-03-01T14:05:00.5Z"},
-		{&recorder.Difference{Step: 3, What: "it decides something else"}, false, "12 steps were the same until then"},
+		{&recorder.DifferenceError{Step: 3, What: "it decides something else"}, false, "12 steps were the same until then"},
 	} {
 		var out, errs bytes.Buffer
 		env := &environment{stdout: &out, stderr: &errs, began: true}

@@ -96,7 +96,7 @@ func (p *player) playAll(ctx context.Context, all []*script.Script) error {
 			continue
 		}
 		for i := range p.times {
-			r := p.play(ctx, s, world, p.seed+uint64(i)) //nolint:gosec // times is small and above 0
+			r := p.play(ctx, s, world, p.seed+uint64(i))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

@@ -196,7 +196,7 @@ func (s shape) zero() any {
 		return map[string]any{}
 	case list:
 		return []any{}
-	case text, whole, truth, span:
+	case text, whole, truth, span, size:
 	}
 	return ""
 }

@@ -94,9 +94,18 @@ func (n *Node) gather(inputs []core.Input, in any) []core.Input {
 	return inputs
 }
 
-// levels are those of the core's notes in the log.
-var levels = map[core.Level]zerolog.Level{
-	core.Debug: zerolog.DebugLevel, core.Info: zerolog.InfoLevel, core.Warn: zerolog.WarnLevel, core.Error: zerolog.ErrorLevel,
+// levelOf is the level of a core's note in the log.
+func levelOf(l core.Level) zerolog.Level {
+	switch l {
+	case core.Debug:
+		return zerolog.DebugLevel
+	case core.Info:
+		return zerolog.InfoLevel
+	case core.Warn:
+		return zerolog.WarnLevel
+	case core.Error:
+	}
+	return zerolog.ErrorLevel
 }
 
 // look tells the core about our rails, if anything about them changed.
@@ -159,7 +168,7 @@ func (n *Node) send(messages []core.Message) {
 // tell writes the log and feeds the readers of events.
 func (n *Node) tell(out core.Output) {
 	for _, note := range out.Notes {
-		n.log.WithLevel(levels[note.Level]).Msg(note.Text)
+		n.log.WithLevel(levelOf(note.Level)).Msg(note.Text)
 	}
 	for _, e := range out.Notices {
 		n.log.Info().Str("event", e.Kind).Str("subject", e.Subject).Msg(e.Reason)
@@ -167,9 +176,9 @@ func (n *Node) tell(out core.Output) {
 	}
 	var events []cluster.Event
 	for _, e := range out.Events {
-		level := levels[core.Info]
+		level := levelOf(core.Info)
 		if e.Old {
-			level = levels[core.Debug]
+			level = levelOf(core.Debug)
 		}
 		n.log.WithLevel(level).Str("event", e.Kind).Str("subject", e.Subject).Str("from", e.From).Str("to", e.To).
 			Uint64("index", e.Index).Uint64("epoch", e.Epoch).Msg(e.Reason)

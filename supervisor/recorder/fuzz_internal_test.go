@@ -40,7 +40,10 @@ func samples(now time.Time) []step {
 		{now: now, draws: []byte{1, 255, 0}, sum: 0xabcdef},
 		{now: now.Add(time.Millisecond), inputs: []core.Input{beat(10), beat(11), frame, vote, beat(14), reborn, odd}, sum: 1},
 		{now: now.Add(-time.Hour), inputs: []core.Input{
-			core.Stored{}, core.Leave{}, core.Born{Boot: 3, Reason: "why"}, core.Joined{Cluster: "c"},
+			core.Stored{},
+			core.Leave{},
+			core.Born{Boot: 3, Reason: "why"},
+			core.Joined{Cluster: "c"},
 			core.Submit{Until: now.Add(2 * time.Second), Command: cluster.Command{ID: "i", At: 5, By: "ann", Body: cluster.SetMode{Node: "n1", Mode: cluster.ModeStandby}}},
 			core.Probed{Member: cluster.MemberID{Pool: "p", Member: "m"}, Change: health.Change{To: health.Up, At: now, Reason: "answers"}},
 			core.Balanced{Report: converge.Report{Name: "lb", Since: now, Servers: []converge.ServerReport{{Name: "s", Sessions: 4}}}},
@@ -64,7 +67,7 @@ func TestStepsAreReadAsWritten(t *testing.T) {
 			if err != nil {
 				t.Fatal(i, err)
 			}
-			sameTime := cmp.Comparer(func(a, b time.Time) bool { return a == b })
+			sameTime := cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })
 			if diff := cmp.Diff(want, got, sameTime, cmp.AllowUnexported(step{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("step %d:\n%s", i, diff)
 			}

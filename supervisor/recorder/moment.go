@@ -35,7 +35,7 @@ func clockFrom(at time.Time) clock {
 
 func (c clock) read(t time.Time) stamp {
 	s := stamp{wall: t.UnixNano()}
-	if t != t.Round(0) { //nolint:revive // this asks whether it has a reading of the monotonic clock
+	if t != t.Round(0) {
 		s.mono, s.has = c.ext+int64(t.Sub(c.at)), true
 	}
 	return s
@@ -69,7 +69,7 @@ func (s stamp) time() time.Time {
 func checkTimes() error {
 	now := time.Now()
 	s := clockFrom(now).read(now)
-	if s.time() != now { //nolint:revive // every bit counts
+	if s.time() != now {
 		return errors.New("this program was built with a Go that keeps times in another way; replay with the version that recorded")
 	}
 	return nil

@@ -205,6 +205,7 @@ func weight(b bus.Body) int {
 		return len(b) + few
 	case *bus.Heartbeat:
 		return few * (1 + len(b.Members) + len(b.Balancers) + len(b.Seen))
+	case *bus.Vote:
 	}
 	return few
 }

@@ -272,7 +272,7 @@ func TestAnotherDecision(t *testing.T) {
 	f.fly(10)
 	f.stop()
 	_, err := replay(t, f.dir, time.Time{})
-	if d, ok := errors.AsType[*recorder.Difference](err); !ok || d.Step != 501 {
+	if d, ok := errors.AsType[*recorder.DifferenceError](err); !ok || d.Step != 501 {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -35,8 +35,8 @@ type Summary struct {
 	Torn bool
 }
 
-// Difference tells that a core did not decide as it was recorded.
-type Difference struct {
+// DifferenceError tells that a core did not decide as it was recorded.
+type DifferenceError struct {
 	At   time.Time
 	Step uint64 // counted from the beginning of the file, from 1
 	File string
@@ -44,7 +44,7 @@ type Difference struct {
 }
 
 // Error implements error.
-func (d *Difference) Error() string {
+func (d *DifferenceError) Error() string {
 	return fmt.Sprintf("at %s (step %d of %s) %s", d.At.Format(time.RFC3339Nano), d.Step, d.File, d.What)
 }
 
@@ -71,7 +71,7 @@ type Span struct{ From, To time.Time }
 // errEnough ends a replay in good order.
 var errEnough = errors.New("enough")
 
-// Replay gives what was recorded to a fresh core, and each moment to visit. It ends with a *Difference when the core does
+// Replay gives what was recorded to a fresh core, and each moment to visit. It ends with a *DifferenceError when the core does
 // not decide as it did.
 //
 // Raft draws random numbers from crypto/rand.Reader, which is another one until Replay returns: nothing else in the
@@ -180,7 +180,7 @@ func (p *player) records(ctx context.Context, in *tape.Reader, h tape.Head) erro
 
 // named adds the name of the file to an error that does not have it.
 func (p *player) named(err error) error {
-	if _, ok := errors.AsType[*Difference](err); ok || errors.Is(err, errEnough) {
+	if _, ok := errors.AsType[*DifferenceError](err); ok || errors.Is(err, errEnough) {
 		return err
 	}
 	return fmt.Errorf("%s, step %d: %w", p.path, p.step+1, err)
@@ -254,7 +254,7 @@ func (p *player) same(data []byte, h tape.Head) error {
 		return err
 	}
 	if string(ours) != string(data) {
-		return &Difference{At: h.At, File: p.path, What: "the memory of the core is not the recorded one"}
+		return &DifferenceError{At: h.At, File: p.path, What: "the memory of the core is not the recorded one"}
 	}
 	return nil
 }
@@ -308,7 +308,7 @@ func (p *player) drawn(at time.Time) error {
 }
 
 func (p *player) differs(at time.Time, what string) error {
-	return &Difference{At: at, Step: p.step, File: p.path, What: what}
+	return &DifferenceError{At: at, Step: p.step, File: p.path, What: what}
 }
 
 // end compares the sum of all that the core answered.

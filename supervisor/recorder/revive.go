@@ -106,9 +106,9 @@ func inRole(role raft.StateType) (*consensus.Replica, error) {
 		return r, r.Campaign()
 	case raft.StateLeader:
 		return r, lead(r)
-	default:
-		return r, nil
+	case raft.StateFollower:
 	}
+	return r, nil
 }
 
 // lead makes the only voter of a log its leader.
@@ -138,7 +138,7 @@ func writing(c *core.Core) ([]*consensus.Append, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, ok := field.Interface().([]*consensus.Append)
+	out, ok := reflect.TypeAssert[[]*consensus.Append](field)
 	if !ok {
 		return nil, fmt.Errorf("what waits for the disk is %s", field.Type())
 	}

@@ -30,7 +30,7 @@ func (r *stepReader) decode(b []byte) (step, error) {
 	r.left = b
 	var s step
 	var err error
-	if s.now, r.ref, err = r.body.time(r.ref); err != nil {
+	if s.now, r.ref, err = r.time(r.ref); err != nil {
 		return s, err
 	}
 	head, err := r.uint()
@@ -99,7 +99,7 @@ func (r *stepReader) submitted() (core.Input, error) {
 	if in.Command, err = cluster.DecodeCommand(data); err != nil {
 		return nil, err
 	}
-	in.Until, _, err = r.body.time(r.ref)
+	in.Until, _, err = r.time(r.ref)
 	return in, err
 }
 
@@ -166,7 +166,7 @@ func (r *stepReader) message(env bus.Envelope) (core.Heard, error) {
 	if err != nil {
 		return core.Heard{}, fmt.Errorf("%w: %w", errBody, err)
 	}
-	at, _, err := r.body.time(r.ref)
+	at, _, err := r.time(r.ref)
 	return core.Heard{Envelope: env, Body: said, At: at}, err
 }
 
@@ -193,7 +193,7 @@ func (r *stepReader) beat(env bus.Envelope, s *sender) (core.Input, error) {
 		}
 		hb.Seen[i].Seq += uint64(later)
 	}
-	at, _, err := r.body.time(r.ref)
+	at, _, err := r.time(r.ref)
 	env.Kind, s.beat = bus.KindHeartbeat, &hb
 	return core.Heard{Envelope: env, Body: &hb, At: at}, err
 }

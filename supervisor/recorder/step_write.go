@@ -76,8 +76,10 @@ func (w *stepWriter) input(in core.Input) error {
 		w.uint(submitInput)
 		w.text(data)
 		return w.time(in.Until)
+	case core.Balanced, core.Born, core.Joined, core.Leave, core.Probed, core.Railed:
+		return w.seldom(in)
 	}
-	return w.seldom(in)
+	return fmt.Errorf("unknown input %T", in)
 }
 
 func (w *stepWriter) seldom(in core.Input) error {

@@ -19,10 +19,9 @@ const (
 
 // app is an application: a member of the pool.
 type app struct {
-	w     *World
-	on    *machine
-	fate  fate
-	after fate // of the next start
+	w    *World
+	on   *machine
+	fate fate
 }
 
 type fate uint8
@@ -34,7 +33,10 @@ const (
 	appFails      // answers with errors
 )
 
-var fates = [...]string{appRuns: "answers", appDead: "connection refused", appHangs: "no answer", appFails: "status 500"}
+// String says what a probe sees.
+func (f fate) String() string {
+	return [...]string{appRuns: "answers", appDead: "connection refused", appHangs: "no answer", appFails: "status 500"}[f]
+}
 
 // set changes the fate of the application. Its own node learns at once of a death, as the watched connection breaks.
 func (a *app) set(f fate) {
@@ -104,7 +106,7 @@ func (m *machine) probed(c *check) {
 	}
 	r := health.Result{OK: c.app.serves(m)}
 	if !r.OK {
-		r.Reason, r.Hard = fates[c.app.fate], c.app.fate == appDead && c.app.on == m
+		r.Reason, r.Hard = c.app.fate.String(), c.app.fate == appDead && c.app.on == m
 	}
 	if change, ok := c.judge.Step(m.now(), r); ok {
 		m.step(core.Probed{Member: c.member, Change: change})

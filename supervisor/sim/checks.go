@@ -94,6 +94,7 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 				to.heard[p.from] = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
 			}
 			c.lastWords(to).hear(env, body)
+		case bus.Raft, bus.Proposal:
 		}
 	}
 }

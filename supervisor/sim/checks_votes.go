@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -110,8 +111,8 @@ func (c *checkers) condemned(m *machine, e cluster.Event) {
 // back. Commands carry milliseconds, hence the tolerance.
 func (c *checkers) holds(a accusation, at time.Time) bool {
 	words := c.words[a]
-	for i := len(words) - 1; i >= 0; i-- {
-		w := words[i]
+	for _, w := range slices.Backward(words) {
+
 		if w.at.After(at.Add(tolerance)) {
 			continue
 		}

@@ -46,17 +46,16 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{
-	"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "cut node", "cut pair", "cut one-way",
-	"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
-	"wiped disk", "clock rate", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
-	"meddling", "operator", "new cluster file",
-}
-
 // String names the kind.
 func (k Kind) String() string {
+	names := [kinds]string{
+		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "cut node", "cut pair", "cut one-way",
+		"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
+		"wiped disk", "clock rate", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
+		"meddling", "operator", "new cluster file",
+	}
 	if k < kinds {
-		return kindNames[k]
+		return names[k]
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -185,7 +184,7 @@ func (w *World) inflict(k Kind) {
 func (w *World) inflictMachine(k Kind) {
 	m, d := w.victim(), w.span()
 	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, m.name, d))
-	switch k {
+	switch k { //nolint:exhaustive // the others are not of this group
 	case KillSupervisor:
 		m.end()
 		w.in(d, event{what: evStart, to: m})
@@ -221,7 +220,7 @@ func (w *World) inflictNetwork(k Kind) {
 	w.say("FAULT", fmt.Sprintf("%s %s (%s) for %s", k, m.name, o.name, d))
 	rail := 1 + w.rng.IntN(w.opt.Rails)
 	cut := func(w *way) { w.cut = true }
-	switch k {
+	switch k { //nolint:exhaustive // the others are not of this group
 	case CutNode:
 		w.isolate(m, -1, cut)
 	case CutPair:
@@ -296,7 +295,7 @@ func (w *World) halves(change func(*way)) {
 func (w *World) inflictDisk(k Kind) {
 	m, d := w.victim(), w.span()
 	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, m.name, d))
-	switch k {
+	switch k { //nolint:exhaustive // the others are not of this group
 	case SlowDisk:
 		m.disk.sync = w.some(3 * time.Second)
 		w.undo(d, func() { m.disk.sync = w.opt.Sync })
@@ -331,7 +330,7 @@ func (w *World) inflictApp(k Kind) {
 			a.set(appRuns)
 		}
 	}
-	switch k {
+	switch k { //nolint:exhaustive // the others are not of this group
 	case CrashApp:
 		a.set(appDead)
 	case HangApp:
@@ -359,7 +358,7 @@ func (w *World) inflictProxy(k Kind) {
 		return
 	}
 	w.say("FAULT", fmt.Sprintf("%s %s for %s", k, p.on.name, d))
-	switch k {
+	switch k { //nolint:exhaustive // the others are not of this group
 	case ReloadProxy:
 		if p.runs {
 			p.reload()
@@ -380,7 +379,7 @@ func (w *World) inflictProxy(k Kind) {
 // Kinds returns all kinds of faults, in their order.
 func Kinds() []Kind {
 	var out []Kind
-	for k := Kind(0); k < kinds; k++ {
+	for k := range kinds {
 		out = append(out, k)
 	}
 	return out

@@ -30,7 +30,6 @@ type keeper struct {
 	next    time.Duration // when it looks; 0 = not yet
 	last    converge.Report
 	told    bool
-	pid     int
 }
 
 func newKeeper(m *machine) *keeper { return &keeper{m: m, planner: planner.New()} }

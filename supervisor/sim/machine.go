@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -13,8 +14,6 @@ import (
 const (
 	// inboxMax bounds what a process that stands still finds when it goes on; the network gives up the oldest.
 	inboxMax = 2048
-	// wakeLate is by how much a process that asked to be woken is late, at most, on a machine that is well.
-	wakeLate = 300 * time.Microsecond
 )
 
 // machine is one computer: it has power or not, its disk, its clock, and what runs on it.
@@ -350,7 +349,7 @@ func (m *machine) wipe() {
 func (m *machine) railed() []core.Input {
 	rails := make([]core.Rail, 0, m.w.opt.Rails)
 	for r := 1; r <= m.w.opt.Rails; r++ {
-		rail := core.Rail{Name: railNames[r], Up: true, Since: epoch}
+		rail := core.Rail{Name: railName(r), Up: true, Since: epoch()}
 		for _, o := range m.w.machines {
 			if o != m && o.acts() && m.w.net.reaches(o.index, m.index, r) {
 				rail.Peers++
@@ -371,4 +370,5 @@ func (m *machine) railed() []core.Input {
 	return []core.Input{core.Railed{Rails: rails}}
 }
 
-var railNames = [9]string{"service", "rail1", "rail2", "rail3", "rail4", "rail5", "rail6", "rail7", "rail8"}
+// railName names a rail, counted from 1.
+func railName(r int) string { return "rail" + strconv.Itoa(r) }

@@ -64,13 +64,13 @@ func mutations(t *testing.T) []mutation {
 func parseMutations(content string) ([]mutation, error) {
 	_, content, _ = strings.Cut("\n"+content, "\n== ")
 	var all []mutation
-	for _, part := range strings.Split(content, "\n== ") {
+	for part := range strings.SplitSeq(content, "\n== ") {
 		head, edits, _ := strings.Cut(strings.TrimRight(part, "\n"), "\n-- ")
 		m, err := parseHead(strings.Split(head, "\n"))
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range strings.Split(edits, "\n-- ") {
+		for e := range strings.SplitSeq(edits, "\n-- ") {
 			name, body, _ := strings.Cut(e, "\n")
 			if name == "becomes" && len(m.edits) > 0 {
 				m.edits[len(m.edits)-1].replace = body

@@ -56,7 +56,7 @@ type Profile struct {
 
 // Random draws a world from a seed: its size, its timing, and which faults exist in it.
 func Random(seed uint64, profiles []Profile) Options {
-	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the point is that it can be drawn again
+	rng := rand.New(rand.NewPCG(seed, 1))
 	o := Options{
 		Seed: seed, Times: draw(rng, profiles), Rails: 1 + rng.IntN(2), Web: 1 + rng.IntN(4), Balancers: 1 + rng.IntN(3),
 		StateFile: rng.IntN(4) > 0, Flap: rng.IntN(4) == 0, Codec: rng.IntN(20) == 0, Snapshots: uint64(8 + rng.IntN(200)),
@@ -88,7 +88,7 @@ func Random(seed uint64, profiles []Profile) Options {
 	if rng.IntN(2) == 0 {
 		o.Floor = 1 + rng.IntN(o.Web)
 	}
-	for k := Kind(0); k < kinds; k++ {
+	for k := range kinds {
 		if rng.IntN(2) == 0 {
 			o.Kinds = append(o.Kinds, k)
 		}

@@ -69,10 +69,11 @@ func (w *World) heal() {
 
 // settle waits until all is right.
 func (w *World) settle(when string) {
-	began, why := w.now, ""
+	began := w.now
 	for w.broken == nil {
 		w.pass(w.now + lookAgain)
-		if why = w.wrong(); why == "" {
+		why := w.wrong()
+		if why == "" {
 			w.tally.Settling = max(w.tally.Settling, w.now-began)
 			w.say("CHECK", "all is right "+when)
 			return

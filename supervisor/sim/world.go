@@ -46,7 +46,7 @@ func New(o Options) *World {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], o.Seed)
 	w := &World{
-		opt: o, spec: o.spec(), rng: rand.New(rand.NewPCG(o.Seed, 2)), dice: rand.NewChaCha8(key), //nolint:gosec // as Random
+		opt: o, spec: o.spec(), rng: rand.New(rand.NewPCG(o.Seed, 2)), dice: rand.NewChaCha8(key),
 		asked: map[string]asked{},
 	}
 	w.trace.verbose = o.Verbose

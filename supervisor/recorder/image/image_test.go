@@ -144,10 +144,10 @@ func TestBrokenImages(t *testing.T) {
 }
 
 func TestLayout(t *testing.T) {
-	type one struct{ a, b int }
+	type one struct{ A, B int }
 	type two struct {
-		a int
-		b int32
+		A int
+		B int32
 	}
 	r := rules()
 	if r.Layout(reflect.TypeFor[one]()) == r.Layout(reflect.TypeFor[two]()) {

@@ -261,7 +261,7 @@ func (r *reader) pointer(v reflect.Value, n uint64) error {
 	if err != nil {
 		return err
 	}
-	m, ok := to.Interface().(proto.Message)
+	m, ok := reflect.TypeAssert[proto.Message](to)
 	if !ok {
 		return fmt.Errorf("%w: %s", ErrForeign, t)
 	}

@@ -163,7 +163,7 @@ func (w *Writer) pointer(v reflect.Value) error {
 	case w.met(v):
 		return nil
 	case formOf(v.Type()) == message:
-		m, ok := reflect.NewAt(v.Type().Elem(), v.UnsafePointer()).Interface().(proto.Message)
+		m, ok := reflect.TypeAssert[proto.Message](reflect.NewAt(v.Type().Elem(), v.UnsafePointer()))
 		if !ok {
 			return fmt.Errorf("%w: %s", ErrForeign, v.Type())
 		}
@@ -264,7 +264,7 @@ func (w *Writer) held(v reflect.Value) error {
 		return nil
 	}
 	if formOf(v.Type()) == failure && v.CanInterface() {
-		if err, ok := v.Interface().(error); ok {
+		if err, ok := reflect.TypeAssert[error](v); ok {
 			w.uint(fresh)
 			w.text(err.Error())
 			return nil
