@@ -36,7 +36,7 @@ func atFirst(p player) {
 		node("web1", script.StateAlive, ""), mode("active"),
 	)
 	p.not(
-		cond(script.NoQuorum, "", ""), cond(script.NoQuorum, "", "lb1"), cond(script.NotInStep, "", ""), cond(script.Condemned, "", ""),
+		cond(script.NoQuorum, "", ""), cond(script.NoQuorum, "", "lb1"), cond(script.NotInStep, "", ""), cond(script.Condemned, "", ""), cond(script.Condemned, "lb1", ""),
 		script.Cond{Kind: script.ClientLost}, node("web1", script.StateDown, ""), out("web1"), member("web1", script.StateDrained, ""),
 	)
 	for _, kind := range []script.FaultKind{
@@ -119,7 +119,6 @@ func applications(p player) {
 	p.expect(serves("web2", ""))
 	p.fault(script.FailApp, "web2")
 	p.expect(out("web2"))
-	p.not(cond(script.Condemned, "lb1", ""))
 	p.fault(script.StartApp, "web2")
 }
 
