@@ -210,7 +210,6 @@ func atLast(p player) {
 	p.found(moments, "fault", "lb1/haproxy goes on")
 	p.found(moments, "operator", "drain web/web1")
 	p.found(moments, "client", "requests failed")
-	p.found(moments, "cluster", "cluster.leader")
 	p.found(moments, "lb1/haproxy", "not in step")
 	if m := p.found(moments, "lb1/haproxy", "balancer.server web/web2"); m.Subject != "web/web2" || m.State == "" {
 		p.Errorf("%+v", m)
