@@ -67,7 +67,7 @@ func profiles() []Timing {
 			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
 			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
 			PulsesPerBeat: 2, ElectionPulses: 8,
-			BusPing: 750 * ms, BusPingsOut: 1, TakeoverWithin: 2500 * ms,
+			BusPing: 1000 * ms, BusPingsOut: 1, TakeoverWithin: 2500 * ms,
 		},
 		{
 			Profile: ProfileWAN, RoundTrip: 200 * ms, Late: 250 * ms, DiskSync: 100 * ms,
