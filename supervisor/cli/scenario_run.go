@@ -173,7 +173,7 @@ func (p *player) play(ctx context.Context, s *script.Script, world script.World,
 // simStage makes a world of the simulator. Raft draws from what it is given here
 // instead of the machine's randomness: this process does nothing else.
 func simStage(s *script.Script, seed uint64) (script.Stage, func() error, error) {
-	timing, err := config.Derive(cmpOr(s.Cluster.Timing, config.DefaultTiming))
+	timing, err := config.Derive(orDefault(s.Cluster.Timing, config.DefaultTiming))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,13 +184,6 @@ func simStage(s *script.Script, seed uint64) (script.Stage, func() error, error)
 		rand.Reader = was
 		return nil
 	}, nil
-}
-
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 func (p *player) labStage(ctx context.Context, s *script.Script) (script.Stage, func() error, error) {
