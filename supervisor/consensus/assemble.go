@@ -100,9 +100,5 @@ func (a *assembler) stalest() uint64 {
 
 // expire drops what was not touched since the given tick.
 func (a *assembler) expire(before uint64) {
-	for _, from := range slices.Sorted(maps.Keys(a.bySender)) {
-		if a.bySender[from].touched < before {
-			delete(a.bySender, from)
-		}
-	}
+	maps.DeleteFunc(a.bySender, func(_ uint64, p *assembly) bool { return p.touched < before })
 }

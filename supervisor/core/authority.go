@@ -68,7 +68,7 @@ func (c *Core) sighted(env bus.Envelope) {
 // seenVector acknowledges what was heard of the admitted lives. Whoever was
 // condemned and does not know it yet gets no word of ours to stand on.
 func (c *Core) seenVector() []bus.Seen {
-	var out []bus.Seen
+	out := make([]bus.Seen, 0, min(len(c.state.Spec.Nodes), bus.MaxSeen))
 	for _, s := range c.state.Spec.Nodes {
 		st, at := c.state.Node(s.Name), c.seen[s.Name]
 		if st.Life == cluster.LifeAlive && at.install == st.Install && at.boot == st.Boot && len(out) < bus.MaxSeen {

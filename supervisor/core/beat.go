@@ -41,23 +41,22 @@ func (c *Core) beat(now time.Time) {
 }
 
 func (c *Core) ownMembers() []bus.MemberHealth {
-	var out []bus.MemberHealth
-	for _, id := range slices.SortedFunc(maps.Keys(c.mine), cluster.MemberID.Compare) {
-		h := c.mine[id]
-		out = append(out, bus.MemberHealth{
-			Pool: id.Pool, Member: id.Member, State: string(h.condition), Reason: h.reason,
+	out := make([]bus.MemberHealth, len(c.mine))
+	for i, h := range c.mine {
+		out[i] = bus.MemberHealth{
+			Pool: h.id.Pool, Member: h.id.Member, State: string(h.condition), Reason: h.reason,
 			SinceUnixMs: h.since.UnixMilli(), N: h.n,
-		})
+		}
 	}
 	return out
 }
 
 func (c *Core) ownBalancers() []bus.BalancerHealth {
 	var out []bus.BalancerHealth
-	for _, name := range slices.Sorted(maps.Keys(c.reports)) {
-		r := c.reports[name]
-		if !c.carries(name) {
-			continue // the last word of a balancer that is not ours any more
+	for _, name := range c.balancers {
+		r, ok := c.reports[name]
+		if !ok {
+			continue
 		}
 		b := bus.BalancerHealth{
 			Name: r.Name, InStep: r.InStep, SinceUnixMs: r.Since.UnixMilli(), Error: r.Reason,
@@ -87,9 +86,9 @@ func (c *Core) ownRails() []bus.RailHealth {
 // selfReport is our own heartbeat, for our own machine.
 func (c *Core) selfReport(seq uint64) failover.Report {
 	r := failover.Report{Node: c.cfg.Name, Install: c.install, Boot: c.boot, Seq: seq, Leaving: c.leaving}
-	for _, id := range slices.SortedFunc(maps.Keys(c.mine), cluster.MemberID.Compare) {
-		h := c.mine[id]
-		r.Members = append(r.Members, failover.MemberReport{ID: id, Condition: h.condition, Reason: h.reason})
+	r.Members = make([]failover.MemberReport, len(c.mine))
+	for i, h := range c.mine {
+		r.Members[i] = failover.MemberReport{ID: h.id, Condition: h.condition, Reason: h.reason}
 	}
 	return r
 }
@@ -142,10 +141,11 @@ func report(env bus.Envelope, hb *bus.Heartbeat) failover.Report {
 	r := failover.Report{
 		Node: cluster.NodeID(env.From), Install: env.Install, Boot: env.Boot, Seq: env.Seq, Leaving: hb.Leaving,
 	}
-	for _, m := range hb.Members {
-		r.Members = append(r.Members, failover.MemberReport{
+	r.Members = make([]failover.MemberReport, len(hb.Members))
+	for i, m := range hb.Members {
+		r.Members[i] = failover.MemberReport{
 			ID: cluster.MemberID{Pool: m.Pool, Member: m.Member}, Condition: cluster.Condition(m.State), Reason: m.Reason,
-		})
+		}
 	}
 	return r
 }
@@ -186,7 +186,8 @@ func (c *Core) evidence(now time.Time) converge.Evidence {
 	}
 	for _, m := range c.members {
 		if m.Node == c.cfg.Name {
-			if h, ok := c.mine[m.ID]; ok {
+			if at, ok := c.own(m.ID); ok {
+				h := c.mine[at]
 				ev.Health[m.ID] = converge.Health{Condition: h.condition, Reason: h.reason, Since: h.since.UnixMilli()}
 			}
 		}

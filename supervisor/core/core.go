@@ -35,6 +35,7 @@ type Core struct {
 	lastDown      map[cluster.MemberID]converge.Health // see remember
 	lives         map[cluster.NodeID]uint64            // epoch of each node's life as last read in the log
 	watched       map[cluster.NodeID]bool
+	others        int // nodes of state.Spec without ourselves
 	machine       *failover.Machine
 	book          *lease.Book
 	unfounded     string // id of a cluster that we began to found before a crash
@@ -43,6 +44,7 @@ type Core struct {
 	roster        []consensus.Member // members of the log, as applied here
 	state         cluster.State
 	members       []cluster.Member // of state.Spec
+	balancers     []string         // ours, of state.Spec, sorted
 	voters        []string         // of state.Spec, sorted
 	specRevision  uint64           // of members and voters
 	specAt        time.Time        // when it came
@@ -51,8 +53,8 @@ type Core struct {
 	leads         bool
 	peers         map[cluster.NodeID]peer
 	seen          map[cluster.NodeID]sighting
-	foreign       map[string]stranger // other clusters heard, by id
-	mine          map[cluster.MemberID]memberHealth
+	foreign       map[string]stranger       // other clusters heard, by id
+	mine          []memberHealth            // sorted by member
 	probing       map[cluster.MemberID]bool // members that we probe, and which of them quietly
 	reports       map[string]converge.Report
 	rails         []Rail
@@ -61,6 +63,7 @@ type Core struct {
 	leaveBy       time.Time // when we leave at the latest
 	handedOver    bool      // leadership, because we leave
 	pacer         pacer
+	due           time.Time // see Due
 	urgent        bool      // there is news for the others
 	applied       uint64    // raft index applied, entries without a command included
 	replayTo      uint64    // raft index up to which entries were applied in a former life too
@@ -85,6 +88,7 @@ type sighting struct{ install, boot, seq uint64 }
 
 // memberHealth is what our prober says about a member.
 type memberHealth struct {
+	id        cluster.MemberID
 	condition cluster.Condition
 	reason    string
 	since     time.Time
@@ -108,7 +112,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 		pacer: pacer{beat: t.Beat, pulse: t.Pulse, slack: t.Slack},
 		book:  lease.NewBook(string(cfg.Name)), state: cluster.New(held.Cluster),
 		peers: map[cluster.NodeID]peer{}, seen: map[cluster.NodeID]sighting{},
-		foreign: map[string]stranger{}, mine: map[cluster.MemberID]memberHealth{},
+		foreign: map[string]stranger{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},
 		authority: "the node has just started", dirty: true,
 	}

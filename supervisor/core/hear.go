@@ -88,12 +88,20 @@ func (c *Core) memberChanged(in Probed) {
 	if !c.probes(in.Member) {
 		return // it came from a check that was stopped meanwhile
 	}
-	old := c.mine[in.Member]
-	c.mine[in.Member] = memberHealth{
-		condition: cluster.Condition(in.Change.To.String()), reason: in.Change.Reason, since: in.Change.At, n: old.n + 1,
+	at, known := c.own(in.Member)
+	if !known {
+		c.mine = slices.Insert(c.mine, at, memberHealth{id: in.Member})
 	}
+	h := &c.mine[at]
+	h.condition, h.reason, h.since = cluster.Condition(in.Change.To.String()), in.Change.Reason, in.Change.At
+	h.n++
 	c.dirty, c.urgent = true, true
 	c.notice("member.probe", in.Member.String(), in.Change.Reason)
+}
+
+// own finds the place of what our prober says about a member, or where it belongs.
+func (c *Core) own(id cluster.MemberID) (int, bool) {
+	return slices.BinarySearchFunc(c.mine, id, func(h memberHealth, id cluster.MemberID) int { return h.id.Compare(id) })
 }
 
 func (c *Core) balancerChanged(r converge.Report) {

@@ -283,12 +283,21 @@ func (c *Core) newLives(now time.Time) {
 // specChanged tells everybody in the process that the cluster file is another one.
 func (c *Core) specChanged() {
 	c.members, c.voters = c.state.Spec.Members(), cluster.Names(c.state.Spec.Voters())
+	c.balancers = nil
+	for _, b := range c.state.Spec.BalancersOf(c.cfg.Name) {
+		c.balancers = append(c.balancers, b.Name)
+	}
+	slices.Sort(c.balancers)
 	c.probeMembers()
-	maps.DeleteFunc(c.reports, func(name string, _ converge.Report) bool { return !c.carries(name) })
+	maps.DeleteFunc(c.reports, func(name string, _ converge.Report) bool { return !slices.Contains(c.balancers, name) })
 	maps.DeleteFunc(c.peers, func(id cluster.NodeID, _ peer) bool { return !c.concerns(id) })
 	maps.DeleteFunc(c.lastDown, func(id cluster.MemberID, _ converge.Health) bool { return !c.isMember(id) })
 	maps.DeleteFunc(c.lives, func(id cluster.NodeID, _ uint64) bool { return !c.inFile(id) })
 	maps.DeleteFunc(c.seen, func(id cluster.NodeID, _ sighting) bool { return !c.inFile(id) })
+	c.others = len(c.state.Spec.Nodes)
+	if c.inFile(c.cfg.Name) {
+		c.others--
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.watched)) {
 		if !c.inFile(name) {
 			delete(c.watched, name)
@@ -310,7 +319,7 @@ func (c *Core) probeMembers() {
 		}
 	}
 	c.out.Members, c.out.NewMembers = probes, true
-	maps.DeleteFunc(c.mine, func(id cluster.MemberID, _ memberHealth) bool { return !c.probes(id) })
+	c.mine = slices.DeleteFunc(c.mine, func(h memberHealth) bool { return !c.probes(h.id) })
 }
 
 // probes tells whether a member is ours to probe.
@@ -335,11 +344,6 @@ func (c *Core) outOnPurpose(m cluster.Member) bool {
 // isMember tells whether the cluster file has the member.
 func (c *Core) isMember(id cluster.MemberID) bool {
 	return slices.ContainsFunc(c.members, func(m cluster.Member) bool { return m.ID == id })
-}
-
-// carries tells whether the named balancer is one of this node's.
-func (c *Core) carries(balancer string) bool {
-	return slices.ContainsFunc(c.state.Spec.BalancersOf(c.cfg.Name), func(b cluster.BalancerSpec) bool { return b.Name == balancer })
 }
 
 // concerns tells whether we keep what a node says: it is in the cluster file, or

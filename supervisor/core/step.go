@@ -17,7 +17,7 @@ func (c *Core) Step(now time.Time, inputs ...Input) Output {
 	for _, in := range inputs {
 		c.take(in)
 	}
-	if c.pacer.joined || !now.Before(c.Due()) {
+	if c.pacer.joined || !now.Before(c.due) {
 		c.tick(now)
 	}
 	c.pump()
@@ -25,12 +25,14 @@ func (c *Core) Step(now time.Time, inputs ...Input) Output {
 		c.pump()
 	}
 	c.settle(now)
-	c.out.Until = c.until
+	c.out.Until, c.due = c.until, c.next()
 	return c.out
 }
 
 // Due is when the passing of time must be looked at next, by a Step.
-func (c *Core) Due() time.Time {
+func (c *Core) Due() time.Time { return c.due }
+
+func (c *Core) next() time.Time {
 	due := c.pacer.due()
 	if c.urgent {
 		due = sooner(due, c.pacer.newsAt())
@@ -86,7 +88,7 @@ func (c *Core) tick(now time.Time) {
 	for _, v := range c.detector.Tick(now) {
 		c.verdict(v)
 	}
-	c.consider(failover.Tick{Heard: cluster.NodeIDs(c.detector.Heard(now, c.cfg.Times.FreshWithin))})
+	c.consider(failover.Tick{Heard: c.heardLately(now)})
 	beat := c.pacer.beatDue(now)
 	if c.pacer.pulseDue(now) {
 		c.pacer.pulsed(now)
@@ -100,9 +102,20 @@ func (c *Core) tick(now time.Time) {
 	c.checkAuthority(now)
 }
 
+// heardLately names who was heard a moment ago, for a machine that has somebody to suspect.
+func (c *Core) heardLately(now time.Time) []cluster.NodeID {
+	if !c.machine.Doubts() {
+		return nil
+	}
+	return cluster.NodeIDs(c.detector.Heard(now, c.cfg.Times.FreshWithin))
+}
+
 // watch begins to expect heartbeats: at the first that comes, or, for a node
 // never heard, when the grace after our own start is over.
 func (c *Core) watch(now time.Time) {
+	if len(c.watched) == c.others {
+		return
+	}
 	grace := now.Sub(c.started) < c.cfg.Times.StartGrace
 	for i := range c.state.Spec.Nodes {
 		name := c.state.Spec.Nodes[i].Name

@@ -101,6 +101,9 @@ func (c *Core) decided(out cluster.Outcome) {
 }
 
 func (c *Core) expireWaiters(now time.Time) {
+	if len(c.waiters) == 0 {
+		return
+	}
 	for _, id := range slices.Sorted(maps.Keys(c.waiters)) {
 		w := c.waiters[id]
 		switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/quorum"
 )
 
-// sweep looks at all members, once a beat. In between, a report is looked at only
+// sweep looks at all nodes and members, once a beat. In between, a report is looked at only
 // for what it says anew; what rests on the passing of time waits for the sweep.
 func (m *Machine) sweep(now time.Time) []Action {
 	if !m.leads || (!m.swept.IsZero() && now.Sub(m.swept) < m.p.Beat) {
@@ -21,7 +21,7 @@ func (m *Machine) sweep(now time.Time) []Action {
 	}
 	m.swept = now
 	maps.DeleteFunc(m.proposed, func(_ wish, p pending) bool { return now.Sub(p.at) >= m.p.Retry })
-	var out []Action
+	out := m.leadNodes(now)
 	for i := range m.members {
 		out = append(out, m.leadMember(now, i)...)
 	}

@@ -56,7 +56,7 @@ func (m *Machine) propose(w wish, p pending, b cluster.Body) []Action {
 // lead returns what the leader proposes now. Everybody else proposes nothing.
 func (m *Machine) lead(now time.Time) []Action {
 	m.swept = time.Time{}
-	return append(m.leadNodes(now), m.sweep(now)...)
+	return m.sweep(now)
 }
 
 // leadNodes looks at every node.

@@ -74,7 +74,7 @@ func (m *Machine) Reborn(boot uint64) { m.boot, m.seq, m.lifeOver = boot, 0, fal
 func (m *Machine) Step(now time.Time, ev Event) []Action {
 	switch ev := ev.(type) {
 	case Tick:
-		return slices.Concat(m.accept(now, ev.Heard), m.vote(now), m.leadNodes(now), m.sweep(now))
+		return m.tick(now, ev.Heard)
 	case Verdict:
 		return append(m.verdict(now, ev.Verdict), m.leadNodes(now)...)
 	case VoteCast:
@@ -92,6 +92,15 @@ func (m *Machine) Step(now time.Time, ev Event) []Action {
 	return nil
 }
 
+// tick looks at what the passing of time alone changes.
+func (m *Machine) tick(now time.Time, heardNow []cluster.NodeID) []Action {
+	out, votes := m.accept(now, heardNow), m.vote(now)
+	if out = append(out, votes...); len(votes) > 0 {
+		out = append(out, m.leadNodes(now)...)
+	}
+	return append(out, m.sweep(now)...)
+}
+
 // heartbeat takes a report and looks at what it can have changed.
 func (m *Machine) heartbeat(now time.Time, r Report) []Action {
 	w := m.report(now, r)
@@ -104,6 +113,9 @@ func (m *Machine) heartbeat(now time.Time, r Report) []Action {
 	out := append(m.leadNodes(now), m.strange(now, r)...)
 	return append(out, m.leadMembers(now, m.speaks[r.Node])...)
 }
+
+// Doubts tells whether there is anybody whom our detector suspects: if not, a Tick need not say who was heard.
+func (m *Machine) Doubts() bool { return len(m.silent) > 0 }
 
 // Suspects returns the suspicions to act upon, with their reasons.
 func (m *Machine) Suspects() map[cluster.NodeID]string { return maps.Clone(m.accepted) }

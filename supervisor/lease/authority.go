@@ -60,7 +60,8 @@ func (b *Book) Reset() {
 // is false when there is none.
 func (b *Book) Instant(now time.Time, voters []string) (time.Time, bool) {
 	voters = unique(voters)
-	at := make([]time.Time, 0, len(voters))
+	var few [16]time.Time // as many voters as clusters usually have, without asking for memory
+	at := few[:0]
 	for _, v := range voters {
 		if t, ok := b.acked(now, v); ok {
 			at = append(at, t)
