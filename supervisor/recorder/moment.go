@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/supervisor/recorder/image"
+	"github.com/evenkeel-ha/evenkeel/supervisor/instant"
 )
 
 // errBody tells that the body of a record is none.
@@ -23,53 +22,36 @@ type stamp struct {
 	has        bool // it has a reading of the monotonic clock
 }
 
-// clock reads the monotonic part of times. It is anchored in a time of which it is known.
+// clock reads the monotonic part of times. It is anchored in a time of which it is known, since package time does not tell it.
 type clock struct {
-	at  time.Time
-	ext int64
+	at   time.Time
+	mono int64
 }
 
 func clockFrom(at time.Time) clock {
-	return clock{at: at, ext: reflect.ValueOf(at).FieldByName("ext").Int()}
+	mono, _ := instant.Mono(at)
+	return clock{at, mono}
 }
 
 func (c clock) read(t time.Time) stamp {
 	s := stamp{wall: t.UnixNano()}
 	if t != t.Round(0) {
-		s.mono, s.has = c.ext+int64(t.Sub(c.at)), true
+		s.mono, s.has = c.mono+int64(t.Sub(c.at)), true
 	}
 	return s
 }
 
-// epochOfTimes is where package time begins to count in a time with a monotonic reading.
-const epochOfTimes = 1885
-
-// time returns the time with these readings. Package time has no way to make one, so its fields are set.
+// time returns the time with these readings.
 func (s stamp) time() time.Time {
-	t := time.Unix(0, s.wall)
 	if !s.has {
-		return t
+		return time.Unix(0, s.wall)
 	}
-	seconds := t.Unix() - time.Date(epochOfTimes, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	v := reflect.ValueOf(&t).Elem()
-	wall, err := image.Reach(v, "wall")
-	if err != nil {
-		return t
-	}
-	ext, err := image.Reach(v, "ext")
-	if err != nil {
-		return t
-	}
-	wall.SetUint(1<<63 | uint64(seconds)<<30 | uint64(t.Nanosecond()))
-	ext.SetInt(s.mono)
-	return t
+	return instant.Time(s.wall, s.mono)
 }
 
-// checkTimes makes sure that package time is as stamp.time believes.
+// checkTimes makes sure that package time is as package instant believes.
 func checkTimes() error {
-	now := time.Now()
-	s := clockFrom(now).read(now)
-	if s.time() != now {
+	if !instant.Check(time.Now()) {
 		return errors.New("this program was built with a Go that keeps times in another way; replay with the version that recorded")
 	}
 	return nil
