@@ -62,7 +62,8 @@ func (a *app) power(on bool) {
 
 // serves tells whether a client that comes from a machine gets an answer.
 func (a *app) serves(from *machine) bool {
-	return a.fate == appRuns && !a.on.off && a.w.net.reaches(from.index, a.on.index, 0)
+	return a.fate == appRuns && !a.on.off &&
+		a.w.net.reaches(from.index, a.on.index, 0) && a.w.net.reaches(a.on.index, from.index, 0)
 }
 
 // check is one node's prober of one member.

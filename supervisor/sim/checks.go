@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -19,16 +20,13 @@ const tolerance = time.Millisecond
 // checkers look on. What they promise stands beside each of them; the numbers are those of the safety document.
 type checkers struct {
 	w        *World
-	events   map[place]cluster.Event     // what was decided, by place in the log
-	acked    []cluster.Event             // what operators were told to be done
-	reached  map[life]map[*machine]reach // the newest message of a life that came to each node
+	events   map[place]cluster.Event // what was decided, by place in the log
+	acked    []cluster.Event         // what operators were told to be done
 	words    map[accusation][]word
-	lives    map[int][]*ending   // by place of the node among the machines
-	numbers  map[*machine]number // the newest that each machine used
-	voters   []cluster.NodeID    // of the log, when something was last decided
-	tokens   uint64              // the newest epoch that was given out
-	requests map[string]uint64   // where in the log each was carried out
-	last     map[*machine]*lastWords
+	lives    [][]*record           // by place of the node among the machines, in the order in which they were first heard of
+	voters   map[uint64][]*machine // of the cluster file, by revision
+	tokens   uint64                // the newest epoch that was given out
+	requests map[string]uint64     // where in the log each was carried out
 	cluster  string
 	leader   cluster.NodeID
 	newest   map[*machine]progress
@@ -41,12 +39,9 @@ type place struct {
 
 // life names one life of a node.
 type life struct {
-	node          string
+	node          *machine
 	install, boot uint64
 }
-
-// reach is a message: when it was sent, by the clock of its sender.
-type reach struct{ sent time.Time }
 
 // progress is what must never go back on a node while it keeps its disk.
 type progress struct {
@@ -56,16 +51,15 @@ type progress struct {
 
 func newCheckers(w *World) *checkers {
 	return &checkers{
-		w: w, events: map[place]cluster.Event{}, reached: map[life]map[*machine]reach{},
-		newest: map[*machine]progress{},
-		words:  map[accusation][]word{}, lives: map[int][]*ending{}, numbers: map[*machine]number{},
-		requests: map[string]uint64{}, last: map[*machine]*lastWords{},
+		w: w, events: map[place]cluster.Event{}, newest: map[*machine]progress{}, voters: map[uint64][]*machine{},
+		words: map[accusation][]word{}, lives: make([][]*record, len(w.machines)),
+		requests: map[string]uint64{},
 	}
 }
 
 // sent looks at a message as it leaves its node.
 func (c *checkers) sent(from *machine, m *core.Message) {
-	c.reach(life{m.Envelope.From, m.Envelope.Install, m.Envelope.Boot}, from, from.now())
+	c.record(life{from, m.Envelope.Install, m.Envelope.Boot}).reach(from, from.now())
 	c.numbered(from, m.Envelope)
 	if v, ok := m.Body.(*bus.Vote); ok {
 		c.said(from, m.Envelope, v)
@@ -78,7 +72,7 @@ func (c *checkers) sent(from *machine, m *core.Message) {
 
 // heard takes note of a message that reached a process.
 func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
-	c.reach(life{env.From, env.Install, env.Boot}, to, p.shown)
+	c.record(life{p.from, env.Install, env.Boot}).reach(to, p.shown)
 	if env.Kind == bus.KindRaft {
 		return
 	}
@@ -90,23 +84,12 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 		case *bus.Vote:
 			c.said(to, env, body)
 		case *bus.Heartbeat:
-			if h := to.heard[p.from]; h.install != env.Install || env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
-				to.heard[p.from] = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
+			if h := &to.heard[p.from.index]; h.install != env.Install || env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
+				*h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
 			}
-			c.lastWords(to).hear(env, body)
+			to.words.hear(env, body)
 		case bus.Raft, bus.Proposal:
 		}
-	}
-}
-
-func (c *checkers) reach(l life, to *machine, sent time.Time) {
-	by := c.reached[l]
-	if by == nil {
-		by = map[*machine]reach{}
-		c.reached[l] = by
-	}
-	if sent.After(by[to].sent) {
-		by[to] = reach{sent}
 	}
 }
 
@@ -117,12 +100,8 @@ func (c *checkers) output(m *machine, out *core.Output) {
 		c.w.told(out.Notices[i])
 	}
 	c.member(m)
-	for i := range out.Events {
-		c.decided(m, out.Events[i].Event)
-	}
 	if len(out.Events) > 0 {
-		c.forward(m)
-		c.ended(m)
+		c.read(m, out.Events)
 	}
 	c.authority(m, out.Until)
 	if out.NewDuties {
@@ -148,21 +127,35 @@ func (c *checkers) member(m *machine) {
 	c.cluster = id
 }
 
-// decided: what stands at a place of the log is the same for everybody, for ever (S5, S6, S18).
-func (c *checkers) decided(m *machine, e cluster.Event) {
+// read looks at what a node reads in the log in one step.
+func (c *checkers) read(m *machine, events []core.Event) {
+	voters := m.core.Voters()
+	steady := slices.Equal(m.logged, voters)
+	m.logged = voters
+	for i := range events {
+		if e := events[i].Event; c.decided(m, e) && steady {
+			c.durable(m, e)
+		}
+	}
+	c.forward(m)
+	c.ended(m)
+}
+
+// decided: what stands at a place of the log is the same for everybody, for ever (S5, S6, S18). It tells whether nobody had
+// read it before.
+func (c *checkers) decided(m *machine, e cluster.Event) bool {
 	at := place{e.Index, e.N}
 	known, ok := c.events[at]
 	if ok {
 		if known != e {
 			c.w.violate("one log (S6, S18)", "at %d.%d %s has %+v, others %+v", e.Index, e.N, m.name, e, known)
 		}
-		return
+		return false
 	}
 	c.events[at] = e
 	c.w.told(cluster.Notice{Event: e})
 	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
 	c.once(e)
-	c.durable(m, e)
 	switch e.Kind {
 	case cluster.EventCondemned:
 		c.w.tally.Condemned++
@@ -170,6 +163,7 @@ func (c *checkers) decided(m *machine, e cluster.Event) {
 	case cluster.EventAdmitted:
 		c.w.tally.Admitted++
 	}
+	return true
 }
 
 // forward: epochs, revisions and places in the log never go back on a node that keeps its disk (S5).
@@ -215,13 +209,8 @@ func (c *checkers) command(m *machine, op lbsync.Op) {
 	if me.Install != m.disk.install || me.Boot != m.disk.boot || me.Life != cluster.LifeAlive {
 		c.w.violate("only an admitted life acts (S11)", "%s, in life %d, does %s; admitted is life %d (%s)", m.name, m.disk.boot, op, me.Boot, me.Life)
 	}
-	voters, behind := state.Spec.Voters(), 0
-	l := life{string(m.name), m.disk.install, m.disk.boot}
-	for _, v := range voters {
-		if r, ok := c.reached[l][c.w.machine(string(v))]; ok && m.now().Sub(r.sent) <= c.w.opt.Times.QuorumAge+tolerance {
-			behind++
-		}
-	}
+	voters := c.votersOf(state)
+	behind := c.behind(c.record(life{m, m.disk.install, m.disk.boot}), voters, m.now().Add(-c.w.opt.Times.QuorumAge-tolerance))
 	if mode := state.Node(cluster.NodeID(op.Key.Server)).Mode; me.Mode == cluster.ModeMaintenance || mode == cluster.ModeMaintenance {
 		c.w.violate("maintenance is left alone (S9)", "%s does %s; the mode of the node is %s, of the member's %s", m.name, op, me.Mode, mode)
 	}

@@ -13,13 +13,69 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 )
 
-// ending is what nodes read in the log about one life.
-type ending struct {
+// record is what came of one life to the nodes, and what they read about it in the log.
+type record struct {
 	life
-	known  map[*machine]time.Time // when each read that it is admitted, by its own clock
-	read   map[*machine]bool      // who read that it is over
-	over   bool                   // a majority of the voters did, without the node itself
-	moment time.Time              // when they had, by the clock of the life itself
+	reached [][]arrival            // by place of the receiver, one for each of its lives
+	known   map[*machine]time.Time // when each read that it is admitted, by its own clock
+	read    map[*machine]bool      // who read that it is over
+	over    bool                   // a majority of the voters did, without the node itself
+	moment  time.Time              // when they had, by the clock of the life itself
+}
+
+// arrival is the newest message that came to one life of a receiver: when it was sent, by the clock of its sender.
+type arrival struct {
+	install, boot uint64 // of the receiver
+	sent          time.Time
+}
+
+// record returns what is known about a life.
+func (c *checkers) record(l life) *record {
+	of := c.lives[l.node.index]
+	for _, r := range slices.Backward(of) {
+		if r.life == l {
+			return r
+		}
+	}
+	r := &record{life: l, reached: make([][]arrival, len(c.w.machines)), known: map[*machine]time.Time{}, read: map[*machine]bool{}}
+	c.lives[l.node.index] = append(of, r)
+	return r
+}
+
+func (r *record) reach(to *machine, sent time.Time) {
+	of := r.reached[to.index]
+	if n := len(of); n == 0 || of[n-1].install != to.disk.install || of[n-1].boot != to.disk.boot {
+		r.reached[to.index] = append(of, arrival{to.disk.install, to.disk.boot, sent})
+	} else if sent.After(of[n-1].sent) {
+		of[n-1].sent = sent
+	}
+}
+
+// behind counts the voters that can have acknowledged a message which was sent at some moment or later: it came to a life of
+// theirs of which the sender has read that it is admitted. A node hears itself.
+func (c *checkers) behind(r *record, voters []*machine, since time.Time) int {
+	n := 0
+	for _, v := range voters {
+		if v == r.node || slices.ContainsFunc(r.reached[v.index], func(a arrival) bool {
+			_, admitted := c.record(life{v, a.install, a.boot}).known[r.node]
+			return admitted && !a.sent.Before(since)
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// votersOf returns the voters of a state's cluster file.
+func (c *checkers) votersOf(state cluster.State) []*machine {
+	known, ok := c.voters[state.Revision]
+	if !ok {
+		for _, v := range state.Spec.Voters() {
+			known = append(known, c.w.machine(string(v)))
+		}
+		c.voters[state.Revision] = known
+	}
+	return known
 }
 
 // number names a message for ever.
@@ -27,11 +83,11 @@ type number struct{ install, boot, seq uint64 }
 
 // numbered: no life and no message has the number of an earlier one (S5).
 func (c *checkers) numbered(from *machine, env bus.Envelope) {
-	was, is := c.numbers[from], number{env.Install, env.Boot, env.Seq}
+	was, is := from.number, number{env.Install, env.Boot, env.Seq}
 	if was.install == is.install && (is.boot < was.boot || is.boot == was.boot && is.seq <= was.seq) {
 		c.w.violate("a number is used once (S5)", "%s sends message %d of life %d after message %d of life %d", from.name, is.seq, is.boot, was.seq, was.boot)
 	}
-	c.numbers[from] = is
+	from.number = is
 }
 
 // once: an epoch is given to one change of a node's life, and a request of an operator is carried out at one place of the
@@ -50,14 +106,10 @@ func (c *checkers) once(e cluster.Event) {
 	c.requests[e.By] = e.Index
 }
 
-// durable: when something is first seen as decided, the disks of a majority have it (S6). While the voters change, it may
-// have been decided by the former ones.
+// durable: when something is first seen as decided, the disks of a majority have it (S6). It is not asked while the voters
+// change: it may have been decided by the former ones.
 func (c *checkers) durable(m *machine, e cluster.Event) {
-	voters, have := m.core.Voters(), 0
-	same := slices.Equal(c.voters, voters)
-	if c.voters = voters; !same {
-		return
-	}
+	voters, have := m.logged, 0
 	for _, v := range voters {
 		if last(c.w.machine(string(v)).disk.log) >= e.Index {
 			have++
@@ -82,7 +134,7 @@ func (c *checkers) ended(m *machine) {
 	state := m.core.State()
 	for _, n := range c.w.nodes {
 		st := state.Node(n.name)
-		present := c.ending(life{string(n.name), st.Install, st.Boot})
+		present := c.record(life{n, st.Install, st.Boot})
 		if _, ok := present.known[m]; !ok {
 			present.known[m] = m.now()
 		}
@@ -96,28 +148,15 @@ func (c *checkers) ended(m *machine) {
 	}
 }
 
-// ending returns what is known about the end of a life.
-func (c *checkers) ending(l life) *ending {
-	at := c.w.machine(l.node).index
-	for _, e := range c.lives[at] {
-		if e.life == l {
-			return e
-		}
-	}
-	e := &ending{life: l, known: map[*machine]time.Time{}, read: map[*machine]bool{}}
-	c.lives[at] = append(c.lives[at], e)
-	return e
-}
-
 // over takes note that a node read that a life is over.
-func (c *checkers) over(state cluster.State, n *machine, e *ending, m *machine) {
+func (c *checkers) over(state cluster.State, n *machine, e *record, m *machine) {
 	if e.over || e.read[m] {
 		return
 	}
 	e.read[m] = true
-	voters, read := state.Spec.Voters(), 0
-	for _, v := range voters {
-		if o := c.w.machine(string(v)); o != n && e.read[o] {
+	voters, read := c.votersOf(state), 0
+	for _, o := range voters {
+		if o != n && e.read[o] {
 			read++ // what the node itself has read keeps nobody from backing it
 		}
 	}
@@ -127,35 +166,28 @@ func (c *checkers) over(state cluster.State, n *machine, e *ending, m *machine) 
 }
 
 // authority: whoever says that a majority stands behind him until some moment was heard by one so much earlier (S4), and not
-// after a majority had read that his life is over (S3).
+// after a majority had read that his life is over (S3). What was true of one moment remains so.
 func (c *checkers) authority(m *machine, until time.Time) {
-	if !until.After(m.now()) {
+	if until == m.backed || !until.After(m.now()) {
 		return
 	}
+	m.backed = until
 	since := until.Add(-c.w.opt.Times.QuorumAge)
-	l := life{string(m.name), m.disk.install, m.disk.boot}
-	voters, behind := m.core.State().Spec.Voters(), 0
-	for _, v := range voters {
-		o := c.w.machine(string(v))
-		if r, ok := c.reached[l][o]; o == m || ok && !r.sent.Before(since.Add(-tolerance)) {
-			behind++
-		}
-	}
-	if behind <= len(voters)/2 {
-		c.w.violate("authority comes from a majority (S4)", "%s says it has it for %s more; %d of %d voters can have heard it %s ago",
+	r, voters := c.record(life{m, m.disk.install, m.disk.boot}), c.votersOf(m.core.State())
+	if behind := c.behind(r, voters, since.Add(-tolerance)); behind <= len(voters)/2 {
+		c.w.violate("authority comes from a majority (S4)", "%s says it has it for %s more; %d of %d voters can have acknowledged it %s ago",
 			m.name, until.Sub(m.now()), behind, len(voters), m.now().Sub(since))
 	}
-	if e := c.ending(l); e.over && since.After(e.moment.Add(tolerance)) {
+	if r.over && since.After(r.moment.Add(tolerance)) {
 		c.w.violate("who was condemned has nobody behind him (S3)", "%s lives on in life %d, and is backed since %s after a majority read that it is over",
-			m.name, l.boot, since.Sub(e.moment))
+			m.name, r.boot, since.Sub(r.moment))
 	}
 }
 
 // lastWords are the newest words of nodes about their own members, as one process heard them.
 type lastWords struct {
-	life      uint32
-	members   map[cluster.MemberID]lastWord
-	suspended map[cluster.MemberID]bool
+	members map[cluster.MemberID]lastWord
+	given   map[cluster.MemberID]cluster.Service // what it gave its balancer to do with them
 }
 
 type lastWord struct {
@@ -163,11 +195,8 @@ type lastWord struct {
 	state string
 }
 
-func (c *checkers) lastWords(m *machine) *lastWords {
-	if w := c.last[m]; w == nil || w.life != m.life {
-		c.last[m] = &lastWords{m.life, map[cluster.MemberID]lastWord{}, map[cluster.MemberID]bool{}}
-	}
-	return c.last[m]
+func newLastWords() *lastWords {
+	return &lastWords{map[cluster.MemberID]lastWord{}, map[cluster.MemberID]cluster.Service{}}
 }
 
 func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
@@ -185,35 +214,35 @@ func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
 // left alone; and nothing is done on a suspicion by whoever hears no majority himself (S10). In maintenance nothing is done at
 // all (S9).
 func (c *checkers) duties(m *machine, duties []converge.Duty) {
-	words, state := c.lastWords(m), m.core.State()
+	words, state := m.words, m.core.State()
 	for _, d := range duties {
 		if d.Frozen == "" && state.Node(m.name).Mode == cluster.ModeMaintenance {
 			c.w.violate("maintenance is left alone (S9)", "%s may change its balancer, and is in maintenance", m.name)
 		}
 		for _, s := range d.Servers {
 			said, spoke := words.members[s.Member]
+			was := words.given[s.Member]
+			words.given[s.Member] = s.Service
 			switch {
 			case d.Frozen != "":
 			case s.Service != cluster.Untouched && state.Node(cluster.NodeID(s.Member.Member)).Mode == cluster.ModeMaintenance:
 				c.w.violate("maintenance is left alone (S9)", "%s may %s %s, whose node is in maintenance", m.name, s.Service, s.Member)
 			case s.Service == cluster.Serve && said.state == bus.StateDown:
 				c.w.violate("what was called dead stays out (S10)", "%s serves %s: %s", m.name, s.Member, s.Reason)
-			case s.Service == cluster.Suspend && !words.suspended[s.Member]:
+			case s.Service == cluster.Suspend && (was == "" || was == cluster.Untouched || was == cluster.Serve):
 				c.informed(m, s)
 			case s.Service == cluster.Out && !spoke:
 				c.reasonable(m, s)
 			}
-			words.suspended[s.Member] = s.Service == cluster.Suspend
 		}
 	}
 }
 
 // informed tells whether a node that suspects another hears a majority itself.
 func (c *checkers) informed(m *machine, s converge.Server) {
-	voters, heard := m.core.State().Spec.Voters(), 0
-	for _, v := range voters {
-		o := c.w.machine(string(v))
-		if h, ok := m.heard[o]; o == m || ok && m.now().Sub(h.at) <= c.w.opt.Times.SuspectAfter {
+	voters, heard := c.votersOf(m.core.State()), 0
+	for _, o := range voters {
+		if o == m || m.now().Sub(m.heard[o.index].at) <= c.w.opt.Times.SuspectAfter {
 			heard++
 		}
 	}

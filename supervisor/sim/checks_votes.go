@@ -16,6 +16,9 @@ type accusation struct {
 	about       life
 }
 
+// pardoned is how many pulses a process is kept from running before its detector takes the silence for its own fault.
+const pardoned = 3
+
 // word is a vote that came to a node. Numbers order the words of one installation, however they came.
 type word struct {
 	number
@@ -25,29 +28,30 @@ type word struct {
 
 // said keeps a vote that came to a node, or was cast by it.
 func (c *checkers) said(to *machine, env bus.Envelope, v *bus.Vote) {
-	a := accusation{to, c.w.machine(env.From), life{v.Target, v.TargetInstall, v.TargetBoot}}
+	a := accusation{to, c.w.machine(env.From), life{c.w.machine(v.Target), v.TargetInstall, v.TargetBoot}}
 	c.words[a] = append(c.words[a], word{number{env.Install, env.Boot, env.Seq}, v.Down, to.now()})
 }
 
 // justified: nobody says that a life is over who heard it within the time that makes a node suspect, or could not have
-// heard it for so long (S8). What lies unread before a process that was kept from running counts as heard, unless the
-// silence had nearly lasted long enough before, or the word was given before and is only repeated.
+// heard it for so long (S8). What lies unread before a process that was kept from running for longer than a busy machine
+// may keep it counts as heard, unless the silence had nearly lasted long enough before, or the word was given before and is
+// only repeated.
 func (c *checkers) justified(from *machine, v *bus.Vote) {
 	target := c.w.machine(v.Target)
 	if target == nil {
 		c.w.violate("votes speak about nodes (S8)", "%s votes about %q", from.name, v.Target)
 		return
 	}
-	l := life{v.Target, v.TargetInstall, v.TargetBoot}
+	l := life{target, v.TargetInstall, v.TargetBoot}
 	since := from.began
-	if e := c.ending(l); e.known[from].After(since) {
+	if e := c.record(l); e.known[from].After(since) {
 		since = e.known[from]
 	}
-	if h, ok := from.heard[target]; ok && h.install == l.install && h.boot == l.boot && h.at.After(since) {
+	if h := from.heard[target.index]; h.install == l.install && h.boot == l.boot && h.at.After(since) {
 		since = h.at
 	}
 	for _, p := range from.inbox {
-		if p.from == target && p.beats(l) && from.stopped.Sub(since)+c.w.opt.Times.Pulse < c.w.opt.Times.SuspectAfter && !c.accuses(from, l) {
+		if p.from == target && p.beats(l) && from.now().Sub(from.stopped) > pardoned*c.w.opt.Times.Pulse && from.stopped.Sub(since)+c.w.opt.Times.Pulse < c.w.opt.Times.SuspectAfter && !c.accuses(from, l) {
 			since = from.now()
 		}
 	}
@@ -85,11 +89,11 @@ func (c *checkers) condemned(m *machine, e cluster.Event) {
 	if st.Life != cluster.LifeDown || st.Epoch != e.Epoch {
 		return // this node is further in the log already; the life is not known here any more
 	}
-	l := life{e.Subject, st.Install, st.Boot}
-	leader := c.w.machine(e.By)
-	voters, voted := state.Spec.Voters(), 0
+	dead, leader := c.w.machine(e.Subject), c.w.machine(e.By)
+	l := life{dead, st.Install, st.Boot}
+	voters, voted := c.votersOf(state), 0
 	for _, v := range voters {
-		if string(v) != e.Subject && c.holds(accusation{leader, c.w.machine(string(v)), l}, time.UnixMilli(e.At)) {
+		if v != dead && c.held(accusation{leader, v, l}, e.At) {
 			voted++
 		}
 	}
@@ -97,14 +101,24 @@ func (c *checkers) condemned(m *machine, e cluster.Event) {
 		c.w.violate("a majority condemns (S8)", "%s condemns %s in life %d; %d of %d voters say so then", e.By, e.Subject, st.Boot, voted, len(voters))
 	}
 	var last time.Time
-	for _, o := range c.w.nodes {
-		if r, ok := c.reached[l][o]; ok && o.name != cluster.NodeID(e.Subject) && r.sent.After(last) {
-			last = r.sent
+	for i, arrivals := range c.record(l).reached {
+		for _, a := range arrivals {
+			if i != dead.index && a.sent.After(last) {
+				last = a.sent
+			}
 		}
 	}
-	if dead := c.w.machine(e.Subject); !last.IsZero() && !dead.acts() {
+	if !last.IsZero() && !dead.acts() {
 		c.w.tally.Condemning = max(c.w.tally.Condemning, dead.now().Sub(last))
 	}
+}
+
+// held tells whether an accusation stood when the wall clock of who heard it showed a time, in milliseconds since 1970.
+func (c *checkers) held(a accusation, at int64) bool {
+	return slices.ContainsFunc(a.heardBy.clock.walls, func(wrong time.Duration) bool {
+		since := time.Duration(at)*time.Millisecond - time.Duration(epoch) - wrong
+		return c.holds(a, a.heardBy.clock.zero.Add(since))
+	})
 }
 
 // holds tells whether an accusation stands at a time: it came within the time for which votes hold, and was not taken

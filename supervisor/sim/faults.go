@@ -34,6 +34,7 @@ const (
 	BreakDisk   // a write fails once; the process ends
 	WipeDisk    // of one node, once
 	BendClock   // another rate
+	SetClock    // the wall clock shows another time, and perhaps the right one again later
 	CrashApp    // it comes back after a while
 	HangApp     // likewise
 	FailApp     // likewise
@@ -51,7 +52,7 @@ func (k Kind) String() string {
 	names := [kinds]string{
 		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "cut node", "cut pair", "cut one-way",
 		"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
-		"wiped disk", "clock rate", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
+		"wiped disk", "clock rate", "wall clock", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
 		"meddling", "operator", "new cluster file",
 	}
 	if k < kinds {
@@ -168,8 +169,10 @@ func (w *World) inflict(k Kind) {
 		w.inflictMachine(k)
 	case k <= HoldFrames:
 		w.inflictNetwork(k)
-	case k <= BendClock:
+	case k <= WipeDisk:
 		w.inflictDisk(k)
+	case k <= SetClock:
+		w.inflictClock(k)
 	case k <= FlapApp:
 		w.inflictApp(k)
 	case k <= Meddle:
@@ -308,15 +311,35 @@ func (w *World) inflictDisk(k Kind) {
 			m.wipe()
 			w.in(d, event{what: evStart, to: m})
 		}
+	}
+}
+
+func (w *World) inflictClock(k Kind) {
+	m, d := w.victim(), w.span()
+	ppm, wrong := w.rng.Int64N(2*max(1, w.opt.ClockPPM))-w.opt.ClockPPM, w.far()
+	w.say("FAULT", fmt.Sprintf("%s %s, %+d ppm, %s, for %s", k, m.name, ppm, wrong, d))
+	switch k { //nolint:exhaustive // the others are not of this group
 	case BendClock:
-		if w.opt.ClockPPM > 0 && !m.clock.stopped {
-			m.clock.set(w.now, w.rng.Int64N(2*w.opt.ClockPPM)-w.opt.ClockPPM)
+		if !m.clock.stopped {
+			m.clock.set(w.now, ppm)
 			m.armed = 0
 			if m.acts() {
 				m.arm()
 			}
 		}
+	case SetClock:
+		m.clock.setWall(wrong)
+		w.undo(d, func() { m.clock.setWall(0) })
 	}
+}
+
+// far draws by how much a wall clock is wrong: milliseconds, or years.
+func (w *World) far() time.Duration {
+	d := w.some([]time.Duration{time.Second, time.Minute, time.Hour, 3 * 365 * 24 * time.Hour}[w.rng.IntN(4)])
+	if w.rng.IntN(2) == 0 {
+		return -d
+	}
+	return d
 }
 
 func (w *World) inflictApp(k Kind) {

@@ -31,6 +31,7 @@ type machine struct {
 	paused bool
 	slow   time.Duration // added to each waking, for a machine that is too busy
 	inbox  []*parcel
+	opened []core.Input // what the last parcel held
 	window bus.Window
 	armed  time.Duration // when the core is woken; 0 = not at all
 	left   bool          // the process ended in good order
@@ -42,11 +43,15 @@ type machine struct {
 	keeper *keeper
 
 	// What the checkers know.
-	heard   map[*machine]sighting
-	began   time.Time // of the process, by its clock
-	stopped time.Time // when the process was last kept from running, by its clock
-	fault   string    // why the process ended by itself, if it did
-	buried  bool      // it is lost for good
+	heard   []sighting       // by place of whom it heard
+	number  number           // the newest that it used
+	words   *lastWords       // that its process heard
+	logged  []cluster.NodeID // who voted in the log when it last read something in it
+	began   time.Time        // of the process, by its clock
+	backed  time.Time        // until when it last said that a majority stands behind it, and we found it true
+	stopped time.Time        // when the process was last kept from running, by its clock
+	fault   string           // why the process ended by itself, if it did
+	buried  bool             // it is lost for good
 }
 
 // sighting is the newest heartbeat of a life that reached a process.
@@ -73,7 +78,7 @@ func (m *machine) start() {
 	m.lives++
 	m.life = m.lives
 	m.window, m.inbox, m.left, m.fault, m.paused = bus.Window{}, nil, false, "", false
-	m.heard, m.began = map[*machine]sighting{}, m.now()
+	m.heard, m.began, m.backed, m.words = make([]sighting, len(m.w.machines)), m.now(), time.Time{}, newLastWords()
 	c, err := core.New(m.now(), core.Config{
 		Name: m.name, Cluster: m.w.spec.Cluster, Version: "sim", Times: m.w.opt.Times, Bootstrap: &m.w.spec,
 		FoundAs: m.w.id(), SnapshotEntries: m.w.opt.Snapshots, TailEntries: m.w.opt.Snapshots / 2,
@@ -125,8 +130,9 @@ func (m *machine) hear(p *parcel) {
 		m.inbox = append(m.inbox, p)
 		return
 	}
-	if inputs := m.open(p, nil); len(inputs) > 0 {
-		m.step(inputs...)
+	m.opened = m.open(p, m.opened[:0])
+	if len(m.opened) > 0 {
+		m.step(m.opened...)
 	}
 }
 
@@ -349,7 +355,7 @@ func (m *machine) wipe() {
 func (m *machine) railed() []core.Input {
 	rails := make([]core.Rail, 0, m.w.opt.Rails)
 	for r := 1; r <= m.w.opt.Rails; r++ {
-		rail := core.Rail{Name: railName(r), Up: true, Since: epoch()}
+		rail := core.Rail{Name: railName(r), Up: true, Since: m.clock.zero}
 		for _, o := range m.w.machines {
 			if o != m && o.acts() && m.w.net.reaches(o.index, m.index, r) {
 				rail.Peers++

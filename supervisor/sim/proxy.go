@@ -65,7 +65,7 @@ func key(m *machine) lbsync.Key { return lbsync.Key{Backend: poolName, Server: s
 
 // show is what the balancer answers.
 func (p *proxy) show() lbsync.Snapshot {
-	s := lbsync.Snapshot{Epoch: lbsync.Epoch{PID: p.pid, Started: epoch()}, Servers: maps.Clone(p.servers)}
+	s := lbsync.Snapshot{Epoch: lbsync.Epoch{PID: p.pid, Started: time.Unix(0, epoch)}, Servers: maps.Clone(p.servers)}
 	for _, m := range p.w.machines {
 		if k := key(m); p.busy[k] > p.w.now {
 			h := s.Servers[k]

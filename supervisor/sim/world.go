@@ -54,7 +54,6 @@ func New(o Options) *World {
 	w.must(err)
 	w.sealer = sealer
 	w.net = newNetwork(o.nodes()+o.Plain, o.Rails+1)
-	w.checks = newCheckers(w)
 	for _, n := range w.spec.Nodes {
 		m := w.addMachine(n.Name)
 		w.nodes = append(w.nodes, m)
@@ -70,6 +69,7 @@ func New(o Options) *World {
 		m := w.nodes[o.Web+i]
 		m.proxy = newProxy(w, m)
 	}
+	w.checks = newCheckers(w)
 	for _, m := range w.nodes {
 		w.in(w.some(time.Second), event{what: evStart, to: m})
 	}
@@ -80,12 +80,13 @@ func New(o Options) *World {
 func (w *World) Dice() io.Reader { return w.dice }
 
 func (w *World) addMachine(name cluster.NodeID) *machine {
-	m := &machine{w: w, index: len(w.machines), name: name, heard: map[*machine]sighting{}}
+	m := &machine{w: w, index: len(w.machines), name: name}
 	m.disk = disk{install: w.rng.Uint64() | 1, sync: w.opt.Sync}
+	ppm := int64(0)
 	if w.opt.ClockPPM > 0 {
-		m.clock.ppm = w.rng.Int64N(2*w.opt.ClockPPM) - w.opt.ClockPPM
+		ppm = w.rng.Int64N(2*w.opt.ClockPPM) - w.opt.ClockPPM
 	}
-	m.clock.local = w.some(time.Hour)
+	m.clock = newClock(w.some(time.Hour), ppm)
 	w.machines = append(w.machines, m)
 	return m
 }
