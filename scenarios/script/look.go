@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// lastLooks is for how long what must never be is looked at again when the script is over and the last look told nothing.
+const lastLooks = 5 * time.Second
+
 // grainLeast is the least time between two looks, whatever a stage says.
 const grainLeast = time.Millisecond
 
@@ -93,9 +96,16 @@ func (p *player) look(ctx context.Context) error {
 	return nil
 }
 
-// last fails the script for what must never be, when it could not be looked at in the end.
-func (p *player) last() {
-	at := slices.IndexFunc(p.guards, func(g guard) bool { return g.unseen != nil })
+// last fails the script for what must never be, when it cannot be looked at in the end.
+func (p *player) last(ctx context.Context) {
+	at := p.blind()
+	for until := p.stage.Now() + lastLooks; at >= 0 && p.report.Failure == nil && p.stage.Now() < until; at = p.blind() {
+		if err := p.pass(ctx, p.stage.Now()+p.grain()); errors.Is(err, errBroken) {
+			p.blame(p.broken, p.report.Failure.Seen)
+		} else if err != nil {
+			break
+		}
+	}
 	if at < 0 || p.report.Failure != nil {
 		return
 	}
@@ -103,6 +113,11 @@ func (p *player) last() {
 	of := p.script.Steps[g.step]
 	p.report.Failure = &Failure{Line: of.Line, Text: of.Text, Verdict: Failed, Seen: unseen(g.unseen), At: p.stage.Now()}
 	p.blame(g.step, p.report.Failure.Seen)
+}
+
+// blind finds a guard whose last look told nothing; -1 if there is none.
+func (p *player) blind() int {
+	return slices.IndexFunc(p.guards, func(g guard) bool { return g.unseen != nil })
 }
 
 func unseen(err error) string { return "it could not be looked at: " + err.Error() }

@@ -19,7 +19,7 @@ func Play(ctx context.Context, s *Script, stage Stage, progress func(Step, Resul
 			break
 		}
 	}
-	p.last()
+	p.last(ctx)
 	p.report.Took = stage.Now()
 	p.moments(ctx)
 	return p.report
