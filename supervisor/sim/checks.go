@@ -87,7 +87,9 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 			if h := &to.heard[p.from.index]; h.install != env.Install || env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
 				*h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
 			}
-			to.words.hear(env, body)
+			if node := to.core.State().Node(p.from.name); node.Install == 0 || node.Install == env.Install {
+				to.words.hear(env, body) // a stranger that uses the name of a node does not speak for it
+			}
 		case bus.Raft, bus.Proposal:
 		}
 	}

@@ -80,7 +80,7 @@ func (w *World) membersWrong(state cluster.State) string {
 			continue
 		}
 		member, node := state.Member(cluster.MemberID{Pool: poolName, Member: string(o.name)}), state.Node(o.name)
-		if own := slices.Contains(w.nodes, o); own && (node.Life != cluster.LifeAlive || node.Mode == cluster.ModeMaintenance) || !own && !probed {
+		if own := slices.Contains(w.nodes, o); own && node.Life != cluster.LifeAlive || !own && !probed {
 			continue
 		}
 		if (o.app.fate == appRuns && !o.off) != (member.Condition == cluster.Up) {
