@@ -50,6 +50,10 @@ var matrix = []row{
 		why: "the arithmetic of rights is checked without a cluster around it",
 	},
 	{
+		folder: "supervisor/spelling", pure: true,
+		why: "which word was meant follows from the words that there are",
+	},
+	{
 		folder: "supervisor/placement", pure: true, may: []string{"supervisor/cluster"},
 		why: "a plan follows from the state alone; it knows neither what failed nor how a move is made",
 	},
@@ -80,9 +84,13 @@ var matrix = []row{
 		why: "the loop feeds the core; it reaches hands and drivers through the ports that it declares",
 	},
 	{
+		folder: "supervisor/instant", pure: true, extra: []string{"reflect"},
+		why: "it makes times and never reads a clock",
+	},
+	{
 		folder: "supervisor/recorder",
 		may: []string{
-			"supervisor/core", "supervisor/consensus", "supervisor/cluster", "supervisor/converge", "supervisor/recorder/...", "bus", "health",
+			"supervisor/core", "supervisor/consensus", "supervisor/cluster", "supervisor/converge", "supervisor/instant", "supervisor/recorder/...", "bus", "health",
 		},
 		by:  []string{"supervisor/cli", "supervisor/node"},
 		why: "it records what a core is given and gives it to another one; the loop knows it through a port, and only its tests by name",
@@ -113,7 +121,7 @@ var matrix = []row{
 	},
 	{
 		folder: "supervisor/config",
-		may:    []string{"supervisor/cluster", "supervisor/quorum", "supervisor/lease", "bus", "health", "fencing", "lbsync"},
+		may:    []string{"supervisor/cluster", "supervisor/quorum", "supervisor/lease", "supervisor/spelling", "bus", "health", "fencing", "lbsync"},
 		why:    "it speaks the words of the core and the leaves; what runs is built elsewhere",
 	},
 	{
@@ -125,16 +133,33 @@ var matrix = []row{
 		why: "it wires, so it knows everything, and nothing knows it but the command line",
 	},
 	{
-		folder: "supervisor/sim", pure: true, may: slices.Concat(pureCore, leaves, []string{"supervisor/core", "supervisor/agent/balancer/planner", "scenarios/script"}), extra: []string{"math/rand/v2", "io"},
-		why: "a world that touches the real one cannot be run again: no driver, no network, no disk",
+		folder: "supervisor/sim", pure: true,
+		may: slices.Concat(pureCore, leaves, []string{
+			"supervisor/core", "supervisor/agent/balancer/planner", "supervisor/instant",
+			"scenarios/script", "scenarios/looks", "scenarios/moments", "scenarios/orders",
+		}),
+		extra: []string{"math/rand/v2", "io"},
+		why:   "a world that touches the real one cannot be run again: no driver, no network, no disk",
 	},
 	{
 		folder: "scenarios",
 		why:    "the promises themselves are text",
 	},
 	{
-		folder: "scenarios/script", pure: true,
+		folder: "scenarios/script", pure: true, may: []string{"supervisor/spelling"},
 		why: "the language and its player are the same in every world, so they touch none",
+	},
+	{
+		folder: "scenarios/moments", pure: true, may: []string{"scenarios/script", "supervisor/cluster"},
+		why: "what happened is told alike in every world, by whoever saw it",
+	},
+	{
+		folder: "scenarios/looks", pure: true, may: []string{"scenarios/script", "scenarios/moments", "supervisor/cluster"},
+		why: "a condition means the same in every world, which is asked through a port",
+	},
+	{
+		folder: "scenarios/orders", pure: true, may: []string{"scenarios/script", "supervisor/cluster"},
+		why: "an order asks for the same in every world; who sends it is the world's business",
 	},
 	{
 		folder: "scenarios/timeline", pure: true, may: []string{"scenarios/script"},

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
 // attempt is how a line fared with one form.
@@ -35,7 +37,7 @@ func (p *parser) missed(n int, words []token, m miss) {
 	if m.at >= len(words) {
 		last := words[len(words)-1]
 		end := token{column: last.column + utf8.RuneCountInString(last.text)}
-		p.wrong(n, end, fmt.Sprintf("the line ends after %q; write %s", last.text, oneOf(m.wants)))
+		p.wrong(n, end, fmt.Sprintf("the line ends after %q; write %s", last.text, spelling.OneOf(m.wants)))
 		return
 	}
 	what := m.wrong
@@ -44,9 +46,9 @@ func (p *parser) missed(n int, words []token, m miss) {
 	case len(m.wants) == 0:
 		what = "nothing more belongs into this line"
 	default:
-		what = "write " + oneOf(m.wants)
+		what = "write " + spelling.OneOf(m.wants)
 	}
-	if near := nearest(words[m.at].text, m.near); near != "" && m.wrong == "" && !slices.Equal(m.wants, []string{near}) {
+	if near := spelling.Nearest(words[m.at].text, m.near); near != "" && m.wrong == "" && !slices.Equal(m.wants, []string{near}) {
 		what += "; did you mean " + near + "?"
 	}
 	p.wrong(n, words[m.at], what)
@@ -89,10 +91,10 @@ func (p *parser) unknown(n int, first token, known []string) {
 		known = append(known, headerWords()...)
 	}
 	what := "no line begins like this"
-	if near := nearest(first.text, known); near != "" {
+	if near := spelling.Nearest(first.text, known); near != "" {
 		what += "; did you mean " + near + "?"
 	} else {
-		what += "; it is one of " + oneOf(known)
+		what += "; it is one of " + spelling.OneOf(known)
 	}
 	p.wrong(n, first, what)
 }

@@ -11,35 +11,31 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
+	"github.com/evenkeel-ha/evenkeel/scenarios/looks"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
 // lookWithin bounds a look. What is not answered by then is not known.
 const lookWithin = time.Second
 
-// voice is what one node says.
-type voice struct {
-	node *fleet.Machine
-	view cluster.View
-	err  error // why it says nothing
-}
-
 // ask asks nodes, all at once, what they see.
-func (s *Stage) ask(ctx context.Context, nodes ...*fleet.Machine) []voice {
+func (s *Stage) ask(ctx context.Context, nodes ...*fleet.Machine) []looks.Voice {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	voices := make([]voice, len(nodes))
+	voices := make([]looks.Voice, len(nodes))
 	var asking sync.WaitGroup
 	for i, m := range nodes {
-		voices[i].node = m
+		voices[i].Node = m.Name
 		if !s.runs(m.Supervisor) {
-			voices[i].err = fmt.Errorf("%s: its Evenkeel does not run", m.Name)
+			voices[i].Err = fmt.Errorf("%s: its Evenkeel does not run", m.Name)
 			continue
 		}
 		asking.Go(func() {
-			voices[i].view, voices[i].err = m.View(ctx)
+			view, err := m.View(ctx)
+			voices[i].Quorum, voices[i].View, voices[i].Err = view.Quorum, func() cluster.View { return view }, err
 			if ctx.Err() != nil {
-				voices[i].err = fmt.Errorf("%s does not answer within %s", m.Name, lookWithin)
+				voices[i].Err = fmt.Errorf("%s does not answer within %s", m.Name, lookWithin)
 			}
 		})
 	}
@@ -47,10 +43,10 @@ func (s *Stage) ask(ctx context.Context, nodes ...*fleet.Machine) []voice {
 	return voices
 }
 
-// voices asks one node, or every one that runs.
-func (s *Stage) voices(ctx context.Context, name string) ([]voice, error) {
-	if name != "" {
-		m, err := s.node(name)
+// Voices asks one node, or every one that runs, all at once.
+func (s sight) Voices(ctx context.Context, node string) ([]looks.Voice, error) {
+	if node != "" {
+		m, err := s.node(node)
 		if err != nil {
 			return nil, err
 		}
@@ -65,21 +61,6 @@ func (s *Stage) voices(ctx context.Context, name string) ([]voice, error) {
 	return s.ask(ctx, nodes...), nil
 }
 
-// knowing asks one node, or of those that run the ones that have quorum: the others do not know.
-func (s *Stage) knowing(ctx context.Context, name string) ([]voice, error) {
-	voices, err := s.voices(ctx, name)
-	if err != nil || name != "" {
-		return voices, err
-	}
-	var out []voice
-	for _, v := range voices {
-		if v.err != nil || v.view.Quorum.Holds {
-			out = append(out, v)
-		}
-	}
-	return out, nil
-}
-
 // sample returns what the HAProxy of a machine says of its servers, asked for after the call.
 func (s *Stage) sample(ctx context.Context, name string) (map[haproxy.Server]haproxy.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
@@ -91,36 +72,39 @@ func (s *Stage) sample(ctx context.Context, name string) (map[haproxy.Server]hap
 	return states, nil
 }
 
-// shown is what one HAProxy shows.
-type shown struct {
-	node   *fleet.Machine
-	states map[haproxy.Server]haproxy.State
-	err    error // why it shows nothing
-}
-
-// samples asks the HAProxy of one machine, or every one that runs, all at once.
-func (s *Stage) samples(ctx context.Context, name string) ([]shown, error) {
-	if name != "" {
-		if _, err := s.proxy(name); err != nil {
+// Proxies asks the HAProxy of one machine, or every one that runs, all at once.
+func (s sight) Proxies(ctx context.Context, machine string) ([]looks.Proxy, error) {
+	if machine != "" {
+		if _, err := s.proxy(machine); err != nil {
 			return nil, err
 		}
 	}
-	var out []shown
+	var out []looks.Proxy
 	for _, m := range s.fleet.Balancers() {
 		runs := s.runs(m.Kept().Program)
 		switch {
-		case name == m.Name && !runs:
-			out = append(out, shown{node: m, err: errors.New(m.Name + ": its HAProxy does not run")})
-		case name == m.Name, name == "" && runs:
-			out = append(out, shown{node: m})
+		case machine == m.Name && !runs:
+			out = append(out, looks.Proxy{Machine: m.Name, Err: errors.New(m.Name + ": its HAProxy does not run")})
+		case machine == m.Name, machine == "" && runs:
+			out = append(out, looks.Proxy{Machine: m.Name})
 		}
 	}
 	var asking sync.WaitGroup
 	for i := range out {
-		if out[i].err == nil {
-			asking.Go(func() { out[i].states, out[i].err = s.sample(ctx, out[i].node.Name) })
+		if out[i].Err == nil {
+			asking.Go(func() { s.show(ctx, &out[i]) })
 		}
 	}
 	asking.Wait()
 	return out, nil
+}
+
+// show asks the HAProxy of a machine what it shows.
+func (s sight) show(ctx context.Context, p *looks.Proxy) {
+	states, err := s.sample(ctx, p.Machine)
+	p.Err = err
+	p.Server = func(member string) (moments.Server, bool) {
+		state, known := states[serverOf(member)]
+		return server(state), known
+	}
 }

@@ -4,13 +4,12 @@
 // client, that the faults of a script really hit. It needs root.
 //
 // What is asked of a Stage is judged from what an operator, or a client, can see: from the API of each node, from each
-// HAProxy's own words about its servers, and from what became of the client's requests.
+// HAProxy's own words about its servers, and from what became of the client's requests. What a condition means, package looks
+// says; what an order asks for, package orders; and package moments tells what happened.
 //
 //   - A node runs when the process of its Evenkeel does and is not paused; so does an HAProxy. What holds for "every one
 //     that runs" says nothing about the others. Nobody is excused for being cut off: a node is asked over its own socket.
-//   - Who leads, how nodes are, and whether balancers are in step is asked of the nodes that have quorum, for the others do
-//     not know; a node that is named is asked in any case. That a node is suspect, down or has left is not asked of itself.
-//   - A question that is not answered in time never makes a condition hold, whichever it is.
+//   - A question that is not answered in time is not answered at all.
 //   - HAProxies are sampled all the time; a look shows a sample that was taken after it was asked for, so that no
 //     look shows a change which the record of changes lacks.
 //

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 )
 
@@ -57,7 +58,7 @@ func (s *Stage) Fault(ctx context.Context, f script.Fault) error {
 	if err := do(s, ctx, f); err != nil {
 		return fmt.Errorf("%s: %w", f, err)
 	}
-	s.tellFault(at, f)
+	s.diary.tell(moments.OfFault(at, f))
 	return nil
 }
 

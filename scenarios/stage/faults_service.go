@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 )
 
@@ -151,7 +152,7 @@ func (s *Stage) pauseProxy(_ context.Context, f script.Fault) error {
 	if !p.Running() {
 		return errNoProxy
 	}
-	return s.pause(lane(f.Node), p.Program, f.For)
+	return s.pause(moments.ProxyLane(f.Node), p.Program, f.For)
 }
 
 // meddleProxy does what somebody at the stats socket would: what does not serve is set to ready, and what serves to maint.

@@ -3,8 +3,6 @@
 package stage
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,139 +10,63 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/load"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
-// begun is a stage that nothing happened on, which began at a round second.
-func begun() *Stage {
-	return &Stage{
-		opts: Options{Cluster: script.Cluster{Web: 2, Balancers: 1}}, journal: newJournal(), start: time.Unix(1_000_000, 0),
+// TestEntries: what is committed is told once, however many tell it, and the streams of the nodes become one.
+func TestEntries(t *testing.T) {
+	s := &Stage{journal: newJournal(), start: time.Unix(1_000_000, 600_000)} // in the middle of a millisecond
+	noticed := func(ms int64, node cluster.NodeID) cluster.Notice {
+		return cluster.Notice{Node: node, Event: cluster.Event{At: 1_000_000_000 + ms, Kind: "node.suspect", Subject: "web2"}}
 	}
-}
-
-// lines writes moments as a person would.
-func lines(moments []script.Moment) string {
-	var b strings.Builder
-	for _, m := range moments {
-		turned := ""
-		if m.Bad {
-			turned = " bad"
-		}
-		if m.Good {
-			turned += " good"
-		}
-		fmt.Fprintf(&b, "%s %s: %s %s [%s]%s\n", m.At, m.Lane, m.Kind, m.What, m.State, turned)
+	committed := cluster.Event{Index: 7, At: 1_000_000_030, Kind: cluster.EventCondemned, Subject: "web2"}
+	for _, n := range []cluster.Notice{
+		noticed(20, "web1"),
+		noticed(0, "web1"),
+		{Node: "web1", Event: committed},
+		noticed(-1, "web1"),
+		noticed(10, "lb1"),
+		{Node: "lb1", Event: committed},
+		noticed(10, "lb1"),
+	} {
+		s.journal.add(n)
 	}
-	return b.String()
-}
-
-func TestTold(t *testing.T) {
-	s := begun()
-	local := func(ms int64, node, kind, subject, reason string) {
-		s.journal.add(cluster.Notice{
-			Node:  cluster.NodeID(node),
-			Event: cluster.Event{At: 1_000_000_000 + ms, Kind: kind, Subject: subject, Reason: reason},
-		})
+	const before = 600 * time.Microsecond
+	want := []moments.Entry{
+		{At: -time.Millisecond - before, Notice: noticed(-1, "web1")},
+		{At: 0, Notice: noticed(0, "web1")},
+		{At: 10*time.Millisecond - before, Notice: noticed(10, "lb1")},
+		{At: 20*time.Millisecond - before, Notice: noticed(20, "web1")},
+		{At: 30*time.Millisecond - before, Notice: cluster.Notice{Event: committed}},
 	}
-	committed := func(ms int64, kind, subject, from, to string) {
-		for _, node := range []cluster.NodeID{"web1", "lb1"} { // each tells it
-			s.journal.add(cluster.Notice{Node: node, Event: cluster.Event{
-				Index: uint64(1000 + ms), At: 1_000_000_000 + ms, Kind: kind, Subject: subject, From: from, To: to,
-			}})
-		}
-	}
-	local(-500, "web1", "cluster.leader", "web1", "")
-	committed(-400, cluster.EventAdmitted, "web2", "unknown", "alive")
-	local(10, "lb1", "cluster.leader", "web1", "")
-	local(20, "web1", "node.suspect", "web2", "")
-	committed(30, cluster.EventCondemned, "web2", "alive", "down")
-	local(31, "lb1", "node.suspect", "web2", "")
-	local(32, "web2", "node.quorum", "web2", "no quorum: 1 of 3")
-	local(33, "lb1", "balancer.out-of-step", "lb1", "")
-	local(34, "lb1", "balancer.server", "lb1:web/web2", "")
-	local(40, "lb1", "node.heard", "web2", "")
-	committed(50, cluster.EventAdmitted, "web2", "down", "alive")
-	local(60, "web2", "node.quorum", "web2", "a majority of voters stands behind this node again")
-	local(70, "web2", "cluster.leader", "stage", "")
-	local(80, "web2", "cluster.leader", "lb1", "")
-	local(80, "web1", "cluster.leader", "lb1", "")
-	committed(90, cluster.EventMemberHealth, "web/web1", "up", "down")
-	committed(95, cluster.EventMemberHealth, "web/web1", "down", "up")
-	committed(99, cluster.EventSpec, "stage", "1", "2")
-	const want = `20ms web2: node.suspect web2, says web1 [suspect] bad
-30ms web2: node.condemned web2: alive → down [down] bad
-31ms web2: node.suspect web2, says lb1 [] bad
-32ms web2: node.quorum web2 [] bad
-33ms lb1/haproxy: balancer.out-of-step lb1 [not in step] bad
-34ms lb1: balancer.server lb1:web/web2 []
-40ms web2: node.heard web2, says lb1 [] good
-50ms web2: node.admitted web2: down → alive [alive] good
-60ms web2: node.quorum web2 [alive] good
-70ms web2: cluster.leader stage [] bad
-80ms cluster: cluster.leader lb1 []
-90ms web1: member.health web/web1: up → down [] bad
-95ms web1: member.health web/web1: down → up [] good
-99ms cluster: spec.applied stage: 1 → 2 []
-`
-	if diff := cmp.Diff(want, lines(s.told())); diff != "" {
+	if diff := cmp.Diff(want, s.entries()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestShown(t *testing.T) {
-	s := begun()
-	web1 := haproxy.Server{Backend: "web", Name: "web1"}
-	at := func(ms int) time.Time { return s.start.Add(time.Duration(ms) * time.Millisecond) }
-	got := s.shown("lb1", []haproxy.Change{
-		{Server: web1, From: haproxy.State{Op: 2, Weight: 1}, To: haproxy.State{Op: 2, Admin: 8, Weight: 1}, At: at(5)},
-		{Server: web1, From: haproxy.State{Op: 2, Admin: 8, Weight: 1}, To: haproxy.State{Admin: 1, Weight: 1}, At: at(6)},
-		{Server: web1, From: haproxy.State{Admin: 1, Weight: 1}, To: haproxy.State{Op: 2, Weight: 1}, At: at(7)},
-		{Server: web1, From: haproxy.State{Op: 2, Weight: 1}, To: haproxy.State{Op: 2, Weight: 9}, At: at(8)},
-		{Server: web1, From: haproxy.State{Op: 2, Weight: 9}, To: haproxy.State{Weight: 9}, At: at(9)},
-	})
-	const want = `5ms lb1/haproxy: balancer.server web/web1: UP → DRAIN [drained] bad
-6ms lb1/haproxy: balancer.server web/web1: DRAIN → MAINT [out]
-7ms lb1/haproxy: balancer.server web/web1: MAINT → UP [serves] good
-9ms lb1/haproxy: balancer.server web/web1: UP → DOWN [drained] bad
-`
-	if diff := cmp.Diff(want, lines(got)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got[0].Subject != "web/web1" {
-		t.Errorf("the subject is %q", got[0].Subject)
+func TestServer(t *testing.T) {
+	for state, want := range map[haproxy.State]script.State{
+		{Op: 2, Weight: 1}:           script.StateServes,
+		{Op: 2, Weight: 0}:           script.StateDrained,
+		{Op: 2, Weight: 1, Admin: 8}: script.StateDrained,
+		{Op: 2, Weight: 1, Admin: 1}: script.StateOut,
+		{Op: 0, Weight: 1}:           script.StateDrained,
+	} {
+		if got := server(state).State(); got != want {
+			t.Errorf("%s is %s, want %s", state, got, want)
+		}
 	}
 }
 
-func TestFailed(t *testing.T) {
-	s := begun()
+func TestFailures(t *testing.T) {
+	s := &Stage{start: time.Unix(1_000_000, 0)}
 	bucket := func(ms, failed int) load.Bucket {
 		return load.Bucket{At: s.start.Add(time.Duration(ms) * time.Millisecond), Failed: failed}
 	}
-	got := s.failed([]load.Bucket{bucket(10, 0), bucket(20, 1), bucket(500, 0), bucket(600, 3), bucket(1100, 1), bucket(2000, 0)})
-	const want = `20ms client: failed requests a request failed [] bad
-600ms client: failed requests 4 requests failed within 510ms [] bad
-`
-	if diff := cmp.Diff(want, lines(got)); diff != "" {
+	want := []moments.Failure{{At: 20 * time.Millisecond, Count: 1}, {At: 600 * time.Millisecond, Count: 3}}
+	if diff := cmp.Diff(want, s.failures([]load.Bucket{bucket(10, 0), bucket(20, 1), bucket(500, 0), bucket(600, 3)})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := s.failed(nil); got != nil {
-		t.Errorf("nothing failed, and is told as %v", got)
-	}
-}
-
-func TestChange(t *testing.T) {
-	for target, want := range map[string]string{
-		"floor 3": "3 0s 0s", "deadline 30s": "1 30s 0s", "slow-start 2s": "1 0s 2s",
-		"floor": "", "floor many": "", "deadline 5": "", "weight 7": "", "": "",
-	} {
-		var p cluster.PoolSpec
-		got := ""
-		if err := change(&p, target); err == nil {
-			got = fmt.Sprintf("%d %s %s", p.Drain.Least(), p.Drain.Deadline, p.SlowStart)
-		}
-		if got != want {
-			t.Errorf("%q: %q, want %q", target, got, want)
-		}
 	}
 }

@@ -7,18 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
+	"github.com/evenkeel-ha/evenkeel/scenarios/orders"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/supervisor/api"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
-
-// orderReason is the reason that every order gives.
-const orderReason = "the script asks for it"
 
 // Order asks for something through the API of one node, as the command line does. It fails with script.ErrRefused when the
 // node answers anything else than that it is done; also when it only cannot confirm it, as without a quorum: the text says
@@ -29,7 +25,7 @@ func (s *Stage) Order(ctx context.Context, o script.Order) error {
 		return fmt.Errorf("%s: %w", o.Verb, err)
 	}
 	at := s.diary.act(s.Now())
-	err = s.place(ctx, m, o)
+	err = place(ctx, m, o)
 	if refusal, ok := errors.AsType[*api.Error](err); ok && refusal.Status != 0 {
 		words := refusal.Message
 		if refusal.Hint != "" {
@@ -37,7 +33,7 @@ func (s *Stage) Order(ctx context.Context, o script.Order) error {
 		}
 		err = fmt.Errorf("%w: %s", script.ErrRefused, words)
 	}
-	s.tellOrder(at, m, o, err)
+	s.diary.tell(moments.OfOrder(at, m.Name, o, err))
 	return err
 }
 
@@ -54,95 +50,43 @@ func (s *Stage) asked(name string) (*fleet.Machine, error) {
 	return nil, errors.New("stage: no node runs that could be asked")
 }
 
-func (s *Stage) place(ctx context.Context, m *fleet.Machine, o script.Order) error {
-	switch o.Verb {
-	case script.Drain:
-		return setAdmin(ctx, m, o, cluster.AdminDrain)
-	case script.Ready:
-		return setAdmin(ctx, m, o, cluster.AdminReady)
-	case script.Maint:
-		return setAdmin(ctx, m, o, cluster.AdminMaint)
-	case script.Standby:
-		return setMode(ctx, m, o, cluster.ModeStandby)
-	case script.Maintenance:
-		return setMode(ctx, m, o, cluster.ModeMaintenance)
-	case script.Unstandby:
-		return endMode(ctx, m, o, cluster.ModeStandby)
-	case script.Active:
-		return endMode(ctx, m, o, cluster.ModeMaintenance)
-	case script.Apply:
-		return apply(ctx, m, o)
-	}
-	return fmt.Errorf("stage: there is no order %q", o.Verb)
-}
-
-func setAdmin(ctx context.Context, m *fleet.Machine, o script.Order, admin cluster.Admin) error {
-	id, err := cluster.ParseMemberID(o.Target)
-	if err != nil {
-		return fmt.Errorf("stage: %w", err)
-	}
-	_, err = m.API.SetAdmin(ctx, cluster.SetMember{
-		Member: id, Admin: admin, Deadline: cluster.Duration(o.Deadline), Reason: orderReason,
-	})
-	return err
-}
-
-func setMode(ctx context.Context, m *fleet.Machine, o script.Order, mode cluster.Mode) error {
-	_, err := m.API.SetMode(ctx, cluster.SetMode{Node: cluster.NodeID(o.Target), Mode: mode, Reason: orderReason})
-	return err
-}
-
-// endMode ends a mode, and refuses as the command line does if the node is in another one.
-func endMode(ctx context.Context, m *fleet.Machine, o script.Order, from cluster.Mode) error {
-	view, err := m.API.Status(ctx)
+// place sends what an order asks for.
+func place(ctx context.Context, m *fleet.Machine, o script.Order) error {
+	body, err := orders.Body(ctx, askedNode{m}, o)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(view.Nodes, func(n cluster.NodeView) bool { return string(n.Name) == o.Target })
-	if i >= 0 && view.Nodes[i].Mode != from {
-		return fmt.Errorf("%w: node %s is not in %s, it is %s", script.ErrRefused, o.Target, from, view.Nodes[i].Mode)
+	switch body := body.(type) {
+	case cluster.SetMember:
+		_, err = m.API.SetAdmin(ctx, body)
+	case cluster.SetMode:
+		_, err = m.API.SetMode(ctx, body)
+	case cluster.SetSpec:
+		_, err = m.API.Apply(ctx, api.ApplyRequest{Spec: body.Spec, IfRevision: body.IfRevision})
+	default:
+		err = fmt.Errorf("stage: nobody can be asked for %T", body)
 	}
-	return setMode(ctx, m, o, cluster.ModeActive)
-}
-
-// apply changes one value of the cluster file in force, and applies it on condition that nobody else has changed it.
-func apply(ctx context.Context, m *fleet.Machine, o script.Order) error {
-	answer, err := m.API.Spec(ctx)
-	if err != nil {
-		return err
-	}
-	if len(answer.Spec.Pools) == 0 {
-		return errors.New("stage: the cluster file has no pool")
-	}
-	if err := change(&answer.Spec.Pools[0], o.Target); err != nil {
-		return fmt.Errorf("stage: apply %q: %w", o.Target, err)
-	}
-	_, err = m.API.Apply(ctx, api.ApplyRequest{Spec: answer.Spec, IfRevision: &answer.Revision})
 	return err
 }
 
-// change changes one value of a pool, as "floor 2" asks for it.
-func change(p *cluster.PoolSpec, target string) error {
-	key, value, _ := strings.Cut(target, " ")
-	switch key {
-	case "floor":
-		floor, err := strconv.Atoi(value)
-		if err != nil {
-			return err
-		}
-		p.Drain.Floor = &floor
-		return nil
-	case "deadline", "slow-start":
-		d, err := time.ParseDuration(value)
-		if err != nil {
-			return err
-		}
-		if key == "deadline" {
-			p.Drain.Deadline = cluster.Duration(d)
-		} else {
-			p.SlowStart = cluster.Duration(d)
-		}
-		return nil
+// askedNode is the node that an order is given to.
+type askedNode struct{ *fleet.Machine }
+
+// Mode returns the mode of a node, if there is such a node.
+func (n askedNode) Mode(ctx context.Context, of cluster.NodeID) (mode cluster.Mode, known bool, err error) {
+	view, err := n.API.Status(ctx)
+	if err != nil {
+		return "", false, err
 	}
-	return fmt.Errorf("there is no value %q to change", key)
+	i := slices.IndexFunc(view.Nodes, func(v cluster.NodeView) bool { return v.Name == of })
+	if i < 0 {
+		return "", false, nil
+	}
+	return view.Nodes[i].Mode, true, nil
+}
+
+// Spec returns the cluster file in force, with its revision.
+func (n askedNode) Spec(ctx context.Context) (cluster.Spec, uint64, error) {
+	answer, err := n.API.Spec(ctx)
+	return answer.Spec, answer.Revision, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 )
 
 // pauses knows which programs stand still, and until when.
@@ -80,7 +81,7 @@ func (s *Stage) pause(who string, program *fleet.Program, d time.Duration) error
 		case <-timer.C:
 		}
 		if went, err := s.pauses.endDue(program, time.Now()); went || err != nil {
-			s.tellResumed(who, err)
+			s.diary.tell(moments.OfResumed(s.Now(), who, err))
 		}
 	})
 	return nil

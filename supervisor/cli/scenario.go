@@ -13,6 +13,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
 func newScenarioCommand(env *environment) *cobra.Command {
@@ -142,14 +143,7 @@ what is wrong with them: in which line, at which word, and what would be right.`
 			if err != nil {
 				return err
 			}
-			return env.print("%s: nothing is wrong", counted(len(all), "scenario"))
+			return env.print("%s: nothing is wrong", cluster.Counted(len(all), "scenario"))
 		},
 	}
-}
-
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }

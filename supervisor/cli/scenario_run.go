@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/scenarios/stage"
 	"github.com/evenkeel-ha/evenkeel/scenarios/timeline"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 	"github.com/evenkeel-ha/evenkeel/supervisor/sim"
 )
@@ -114,9 +115,9 @@ func (p *player) playAll(ctx context.Context, all []*script.Script) error {
 			return err
 		}
 	} else if p.quiet {
-		text := fmt.Sprintf("%s kept, %d broken", counted(len(results)-broken, "promise"), broken)
+		text := fmt.Sprintf("%s kept, %d broken", cluster.Counted(len(results)-broken, "promise"), broken)
 		if left > 0 {
-			text += fmt.Sprintf(", %s left out", counted(left, "scenario"))
+			text += fmt.Sprintf(", %s left out", cluster.Counted(left, "scenario"))
 		}
 		if err := p.env.print("%s", text); err != nil {
 			return err

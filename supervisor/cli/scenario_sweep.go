@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 	"github.com/evenkeel-ha/evenkeel/supervisor/sim"
 )
@@ -229,7 +230,7 @@ func (s *sweep) tell() error {
 			t.Condemned, t.Admitted, t.Leaders, t.Requests, t.Accepted, t.Votes, t.Commands, t.Steps),
 		fmt.Sprintf("longest: %s from a dead node's last word to its condemnation, %s from the end of the faults until all was right",
 			t.Condemning.Round(time.Millisecond), t.Settling.Round(time.Millisecond)),
-		fmt.Sprintf("%s broken", counted(len(s.broken), "promise")),
+		fmt.Sprintf("%s broken", cluster.Counted(len(s.broken), "promise")),
 	}, "\n")
 	return s.env.print("%s", text)
 }

@@ -112,7 +112,7 @@ func (a *applier) setSpec(b SetSpec) string {
 	a.prune()
 	a.event(Event{
 		Kind: EventSpec, Subject: b.Spec.Cluster, From: fmt.Sprint(from), To: fmt.Sprint(a.Revision),
-		Reason: "cluster file accepted, " + counted(len(changes), "change"),
+		Reason: "cluster file accepted, " + Counted(len(changes), "change"),
 	})
 	return ""
 }
@@ -146,14 +146,8 @@ func clip(s string) string {
 	return s
 }
 
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-func counted(n int, what string) string {
+// Counted says how many there are of what, as in 1 member or 2 members.
+func Counted(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}

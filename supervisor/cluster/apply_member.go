@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -34,7 +35,7 @@ func (a *applier) setMember(b SetMember) string {
 			return why
 		}
 	}
-	a.event(Event{Kind: EventMemberAdmin, Subject: m.ID.String(), From: string(from), To: string(b.Admin), Reason: orElse(st.AdminWhy, "asked by "+orElse(a.c.By, "an operator"))})
+	a.event(Event{Kind: EventMemberAdmin, Subject: m.ID.String(), From: string(from), To: string(b.Admin), Reason: cmp.Or(st.AdminWhy, "asked by "+cmp.Or(a.c.By, "an operator"))})
 	return ""
 }
 
@@ -69,7 +70,7 @@ func (a *applier) breaksFloor(was map[string]int) string {
 	is := a.inService()
 	for _, p := range a.Spec.Pools {
 		if floor := p.Drain.Least(); is[p.Name] < floor && is[p.Name] < was[p.Name] {
-			return fmt.Sprintf("pool %s would have %s in service, its drain floor is %d; bring another member back first, or use --force", p.Name, counted(is[p.Name], "member"), floor)
+			return fmt.Sprintf("pool %s would have %s in service, its drain floor is %d; bring another member back first, or use --force", p.Name, Counted(is[p.Name], "member"), floor)
 		}
 	}
 	return ""

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -98,7 +99,7 @@ func (a *applier) setMode(b SetMode) string {
 			return why
 		}
 	}
-	a.event(Event{Kind: EventMode, Subject: string(b.Node), From: string(from), To: string(b.Mode), Reason: orElse(n.ModeWhy, "asked by "+orElse(a.c.By, "an operator"))})
+	a.event(Event{Kind: EventMode, Subject: string(b.Node), From: string(from), To: string(b.Mode), Reason: cmp.Or(n.ModeWhy, "asked by "+cmp.Or(a.c.By, "an operator"))})
 	return ""
 }
 

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -81,7 +82,7 @@ func leaves(path string, v any, out map[string]string) {
 			leaves(fmt.Sprintf("%s[%s]", path, entryName(i, e)), e, out)
 		}
 	case string:
-		out[path] = orElse(v, `""`)
+		out[path] = cmp.Or(v, `""`)
 	case nil:
 	default:
 		out[path] = fmt.Sprint(v)
@@ -96,7 +97,7 @@ func plainList(list []any) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		out = append(out, orElse(s, `""`))
+		out = append(out, cmp.Or(s, `""`))
 	}
 	return "[" + strings.Join(out, ", ") + "]", len(out) > 0
 }

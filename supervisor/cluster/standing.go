@@ -2,7 +2,10 @@
 
 package cluster
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Service is what a balancer should do with a member.
 type Service string
@@ -62,7 +65,7 @@ func (s State) nodeStanding(m Member, st MemberState) (Standing, bool) {
 	n := s.Node(m.Node)
 	switch {
 	case n.Mode == ModeMaintenance:
-		return Standing{Service: Untouched, Reason: because(fmt.Sprintf("node %s is in maintenance, asked by %s: nothing is touched", m.Node, orElse(n.ModeBy, "an operator")), n.ModeWhy), Since: n.ModeAt}, true
+		return Standing{Service: Untouched, Reason: because(fmt.Sprintf("node %s is in maintenance, asked by %s: nothing is touched", m.Node, cmp.Or(n.ModeBy, "an operator")), n.ModeWhy), Since: n.ModeAt}, true
 	case n.Life == LifeDown:
 		return Standing{Service: Out, Reason: because(fmt.Sprintf("node %s is down", m.Node), n.Reason), Since: n.Since}, true
 	case n.Life == LifeUnknown && st.Admin == AdminReady:
@@ -76,17 +79,17 @@ func (s State) nodeStanding(m Member, st MemberState) (Standing, bool) {
 // memberStanding tells what the operator and the checks say about the member.
 func (s State) memberStanding(m Member, st MemberState) Standing {
 	n := s.Node(m.Node)
-	switch by := orElse(st.AdminBy, "an operator"); {
+	switch by := cmp.Or(st.AdminBy, "an operator"); {
 	case st.Admin == AdminMaint:
 		return Standing{Service: Out, Reason: because("maint asked by "+by, st.AdminWhy), Since: st.AdminAt}
 	case st.Condition == Down:
-		return Standing{Service: Out, Reason: orElse(st.Why, "its check fails"), Since: st.Since}
+		return Standing{Service: Out, Reason: cmp.Or(st.Why, "its check fails"), Since: st.Since}
 	case st.Admin == AdminDrain:
 		return Standing{Service: Drain, Reason: because("drain asked by "+by, st.AdminWhy), Since: st.AdminAt, Deadline: deadline(st, m)}
 	case !m.Agentless() && n.Mode == ModeStandby:
-		return Standing{Service: Drain, Reason: because(fmt.Sprintf("node %s is in standby, asked by %s", m.Node, orElse(n.ModeBy, "an operator")), n.ModeWhy), Since: n.ModeAt, Deadline: m.Pool.Drain.Deadline}
+		return Standing{Service: Drain, Reason: because(fmt.Sprintf("node %s is in standby, asked by %s", m.Node, cmp.Or(n.ModeBy, "an operator")), n.ModeWhy), Since: n.ModeAt, Deadline: m.Pool.Drain.Deadline}
 	case st.Condition == Up:
-		return Standing{Service: Serve, Reason: orElse(st.Why, "its check passes"), Since: st.Since}
+		return Standing{Service: Serve, Reason: cmp.Or(st.Why, "its check passes"), Since: st.Since}
 	}
 	return Standing{Service: Untouched, Reason: "not probed yet"}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
 // layers gathers what file, environment and flags say, and where each key is
@@ -72,7 +74,7 @@ func (l *layers) environment(environ []string) {
 			switch {
 			case !ok && !passes(name):
 				// The value is not shown: it may be a secret under a wrong name.
-				l.own = append(l.own, Fault{Source: name, Want: "means nothing to evenkeel" + didYouMean(name, variables())})
+				l.own = append(l.own, Fault{Source: name, Want: "means nothing to evenkeel" + spelling.DidYouMean(name, variables())})
 				return "", nil
 			case !ok || value == "":
 				return "", nil

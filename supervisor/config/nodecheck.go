@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
 // socketMost is the longest path of a unix socket on Linux, in bytes (unix(7):
@@ -69,7 +70,7 @@ func (c nodeCheck) absolute(key, value string) {
 
 func (c nodeCheck) word(key, value string, known []string) {
 	if !slices.Contains(known, value) {
-		c.fault(key, value, "write "+oneOf(known)+didYouMean(value, known))
+		c.fault(key, value, "write "+spelling.OneOf(known)+spelling.DidYouMean(value, known))
 	}
 }
 

@@ -241,15 +241,3 @@ func TestNamePattern(t *testing.T) {
 		}
 	})
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"interval", "timeout", "rise", "fall", "http"}
-	for word, want := range map[string]string{
-		"intervall": "interval", "Time-Out": "timeout", "riise": "rise", "fal": "fall", "https": "http", "tpc": "", "exec": "", "": "",
-		"rsie": "rise", strings.Repeat("x", 5000): "",
-	} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("nearest(%.20q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
 // Timing is every span of time that decides who lives and who may act. It is
@@ -83,7 +85,7 @@ func Derive(profile string) (Timing, error) {
 	all := profiles()
 	i := slices.IndexFunc(all, func(t Timing) bool { return t.Profile == profile })
 	if i < 0 {
-		return Timing{}, fmt.Errorf("timing %q: write %s%s", profile, oneOf(Profiles()), didYouMean(profile, Profiles()))
+		return Timing{}, fmt.Errorf("timing %q: write %s%s", profile, spelling.OneOf(Profiles()), spelling.DidYouMean(profile, Profiles()))
 	}
 	t := all[i]
 	t.SuspectAfter = times(t.Missed, t.Beat)

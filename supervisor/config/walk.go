@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
 // maxEntries is how many values a file may hold once its aliases are followed.
@@ -130,7 +131,7 @@ func (r *reader) record(n *yaml.Node, s shape, key string) map[string]any {
 // unknown notes a key that the shape does not have.
 func (r *reader) unknown(k *yaml.Node, s shape, under string) {
 	want := "unknown key"
-	meant := nearest(k.Value, s.keys)
+	meant := spelling.Nearest(k.Value, s.keys)
 	switch {
 	case under == "" && slices.Contains(r.other, k.Value):
 		want += " here; it belongs to the " + r.belongs

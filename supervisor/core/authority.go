@@ -3,6 +3,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -19,7 +20,7 @@ func (c *Core) checkAuthority(now time.Time) {
 		return
 	}
 	if (why == "") != (c.authority == "") {
-		c.notice("node.quorum", string(c.cfg.Name), orElse(why, "a majority of voters stands behind this node again"))
+		c.notice("node.quorum", string(c.cfg.Name), cmp.Or(why, "a majority of voters stands behind this node again"))
 	}
 	c.authority, c.dirty = why, true
 }
@@ -94,11 +95,4 @@ func (c *Core) acknowledged(env bus.Envelope, hb *bus.Heartbeat) {
 			c.book.Acked(env.From, s.Seq)
 		}
 	}
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

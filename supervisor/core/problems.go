@@ -72,7 +72,7 @@ func (c *Core) problemsOf(v cluster.View) []string {
 	}
 	for _, p := range v.Pools {
 		if p.Serving < p.Floor || p.Serving == 0 {
-			out = append(out, fmt.Sprintf("pool %s has %s that can serve, its drain floor is %d", p.Name, counted(p.Serving, "member"), p.Floor))
+			out = append(out, fmt.Sprintf("pool %s has %s that can serve, its drain floor is %d", p.Name, cluster.Counted(p.Serving, "member"), p.Floor))
 		}
 	}
 	for _, node := range v.Nodes {
@@ -133,13 +133,6 @@ func lifeInWords(life string) string {
 	case cluster.LifeUnknown, cluster.LifeAlive, cluster.LifeDown:
 	}
 	return "is " + life
-}
-
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }
 
 func colon(reason string) string {

@@ -3,6 +3,7 @@
 package core
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -357,8 +358,8 @@ func (c *Core) leadership(out consensus.Output) {
 	leader, _ := c.nodeOf(out.Leader)
 	if leader != c.leader {
 		c.leader = leader
-		c.notice("cluster.leader", orElse(string(leader), c.cfg.Cluster),
-			orElse(map[bool]string{true: "leads the cluster"}[leader != ""], "the cluster has no leader"))
+		c.notice("cluster.leader", cmp.Or(string(leader), c.cfg.Cluster),
+			cmp.Or(map[bool]string{true: "leads the cluster"}[leader != ""], "the cluster has no leader"))
 		c.resubmit()
 	}
 	if out.IsLeader != c.leads {

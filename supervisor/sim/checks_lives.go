@@ -168,7 +168,7 @@ func (c *checkers) over(state cluster.State, n *machine, e *record, m *machine) 
 // authority: whoever says that a majority stands behind him until some moment was heard by one so much earlier (S4), and not
 // after a majority had read that his life is over (S3). What was true of one moment remains so.
 func (c *checkers) authority(m *machine, until time.Time) {
-	if until == m.backed || !until.After(m.now()) {
+	if until.Equal(m.backed) || !until.After(m.now()) {
 		return
 	}
 	m.backed = until

@@ -165,6 +165,7 @@ func (s *Stage) unwell() string {
 // begin begins the script.
 func (s *Stage) begin() {
 	s.begun, s.start = true, s.w.now
+	s.journal.begin(s.start)
 	s.w.say("STAGE", "the script begins")
 	s.keepSampling()
 	s.keepLookingAtRails()

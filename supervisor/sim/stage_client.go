@@ -5,6 +5,8 @@ package sim
 import (
 	"slices"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 )
 
 const (
@@ -26,13 +28,7 @@ type client struct {
 	turns   []int         // by machine of the balancer: whose turn it is
 	flying  []*request
 	failed  int
-	failing []failure
-}
-
-// failure is how many requests failed at one moment.
-type failure struct {
-	at    time.Duration
-	count int
+	failing []moments.Failure
 }
 
 // request is a request on its way.
@@ -136,12 +132,12 @@ func (c *client) strike(m *machine, p *proxy) {
 
 func (c *client) lose() {
 	c.failed++
-	now := c.s.w.now
-	if last := len(c.failing) - 1; last >= 0 && c.failing[last].at == now {
-		c.failing[last].count++
+	now := c.s.Now()
+	if last := len(c.failing) - 1; last >= 0 && c.failing[last].At == now {
+		c.failing[last].Count++
 		return
 	}
-	c.failing = remember(c.failing, failure{now, 1})
+	c.failing = remember(c.failing, moments.Failure{At: now, Count: 1})
 	c.s.w.say("CLIENT", "a request fails")
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 )
 
@@ -77,7 +78,7 @@ func (s *Stage) Fault(ctx context.Context, f script.Fault) error {
 	if err := do(s, f); err != nil {
 		return fmt.Errorf("%s: %w", f, err)
 	}
-	s.tellFault(at, f)
+	s.tell(moments.OfFault(at, f))
 	return s.broken()
 }
 

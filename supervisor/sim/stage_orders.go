@@ -7,18 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
+	"github.com/evenkeel-ha/evenkeel/scenarios/orders"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 )
 
 const (
-	// orderReason is the reason that every order gives.
-	orderReason = "the script asks for it"
 	// orderStep is how long is let pass between two looks for the answer to an order.
 	orderStep = time.Millisecond
 	// answerMost bounds the wait for an answer; a node that goes on gives one within submitWait.
@@ -38,11 +36,8 @@ func (s *Stage) Order(ctx context.Context, o script.Order) error {
 	}
 	at := s.act()
 	s.w.say("ORDER", o.String())
-	body, err := s.body(m, o)
-	if err == nil {
-		err = s.submit(ctx, m, body)
-	}
-	s.tellOrder(at, m, o, err)
+	err = s.place(ctx, m, o)
+	s.tell(moments.OfOrder(at, string(m.name), o, err))
 	s.w.checks.kept()
 	return errors.Join(err, s.broken())
 }
@@ -61,6 +56,18 @@ func (s *Stage) asked(name string) (*machine, error) {
 		return nil, errors.New("no node runs that could be asked")
 	}
 	return s.w.nodes[i], nil
+}
+
+// place asks a node for what an order says.
+func (s *Stage) place(ctx context.Context, m *machine, o script.Order) error {
+	body, err := orders.Body(ctx, askedNode{m}, o)
+	if err != nil {
+		return err
+	}
+	if err := m.refuses(body); err != nil {
+		return err
+	}
+	return s.submit(ctx, m, body)
 }
 
 // submit asks a node for something, and waits for the answer.
@@ -92,89 +99,40 @@ func (s *Stage) submit(ctx context.Context, m *machine, body cluster.Body) error
 	return nil
 }
 
-// body returns the command of an order, or why the node refuses it by itself.
-func (s *Stage) body(m *machine, o script.Order) (cluster.Body, error) {
-	switch o.Verb {
-	case script.Drain:
-		return setAdmin(m, o, cluster.AdminDrain)
-	case script.Ready:
-		return setAdmin(m, o, cluster.AdminReady)
-	case script.Maint:
-		return setAdmin(m, o, cluster.AdminMaint)
-	case script.Standby:
-		return setMode(m, o, cluster.ModeStandby)
-	case script.Maintenance:
-		return setMode(m, o, cluster.ModeMaintenance)
-	case script.Unstandby:
-		return endMode(m, o, cluster.ModeStandby)
-	case script.Active:
-		return endMode(m, o, cluster.ModeMaintenance)
-	case script.Apply:
-		return apply(m, o)
-	}
-	return nil, fmt.Errorf("there is no order %q", o.Verb)
-}
-
-func setAdmin(m *machine, o script.Order, admin cluster.Admin) (cluster.Body, error) {
-	id, err := cluster.ParseMemberID(o.Target)
-	if err != nil {
-		return nil, err
-	}
-	if spec, _ := m.core.Spec(); !slices.ContainsFunc(spec.Members(), func(m cluster.Member) bool { return m.ID == id }) {
-		return nil, fmt.Errorf("%w: there is no member %q", script.ErrRefused, o.Target)
-	}
-	return cluster.SetMember{Member: id, Admin: admin, Deadline: cluster.Duration(o.Deadline), Reason: orderReason}, nil
-}
-
-func setMode(m *machine, o script.Order, mode cluster.Mode) (cluster.Body, error) {
-	node := cluster.NodeID(o.Target)
+// refuses tells why a node refuses by itself what it is asked for, as its API does.
+func (m *machine) refuses(body cluster.Body) error {
 	spec, _ := m.core.Spec()
-	if _, known := spec.Node(node); !known {
-		return nil, fmt.Errorf("%w: there is no node %q", script.ErrRefused, o.Target)
-	}
-	return cluster.SetMode{Node: node, Mode: mode, Reason: orderReason}, nil
-}
-
-// endMode ends a mode, and refuses as the command line does if the node is in another one.
-func endMode(m *machine, o script.Order, from cluster.Mode) (cluster.Body, error) {
-	if is := m.core.State().Node(cluster.NodeID(o.Target)).Mode; is != from {
-		return nil, fmt.Errorf("%w: node %s is not in %s, it is %s", script.ErrRefused, o.Target, from, is)
-	}
-	return setMode(m, o, cluster.ModeActive)
-}
-
-// apply changes one value of the cluster file in force, on condition that nobody else has changed it.
-func apply(m *machine, o script.Order) (cluster.Body, error) {
-	spec, revision := m.core.Spec()
-	if len(spec.Pools) == 0 {
-		return nil, errors.New("the cluster file has no pool")
-	}
-	spec.Pools = slices.Clone(spec.Pools)
-	if err := change(&spec.Pools[0], o.Target); err != nil {
-		return nil, fmt.Errorf("apply %q: %w", o.Target, err)
-	}
-	if problems := spec.Validate(); len(problems) > 0 {
-		return nil, fmt.Errorf("%w: the cluster file is not right: %s", script.ErrRefused, problems[0])
-	}
-	return cluster.SetSpec{Spec: spec, IfRevision: &revision}, nil
-}
-
-// change changes one value of a pool, as "floor 2" asks for it.
-func change(p *cluster.PoolSpec, target string) error {
-	name, value, _ := strings.Cut(target, " ")
-	if name == "floor" {
-		floor, err := strconv.Atoi(value)
-		p.Drain.Floor = &floor
-		return err
-	}
-	d, err := time.ParseDuration(value)
-	switch name {
-	case "deadline":
-		p.Drain.Deadline = cluster.Duration(d)
-	case "slow-start":
-		p.SlowStart = cluster.Duration(d)
+	switch b := body.(type) {
+	case cluster.SetMember:
+		if !slices.ContainsFunc(spec.Members(), func(m cluster.Member) bool { return m.ID == b.Member }) {
+			return fmt.Errorf("%w: there is no member %q", script.ErrRefused, b.Member)
+		}
+	case cluster.SetMode:
+		if _, known := spec.Node(b.Node); !known {
+			return fmt.Errorf("%w: there is no node %q", script.ErrRefused, b.Node)
+		}
+	case cluster.SetSpec:
+		if problems := b.Spec.Validate(); len(problems) > 0 {
+			return fmt.Errorf("%w: the cluster file is not right: %s", script.ErrRefused, problems[0])
+		}
 	default:
-		return fmt.Errorf("there is no value %q to change", name)
+		return fmt.Errorf("nobody can be asked for %T", body)
 	}
-	return err
+	return nil
+}
+
+// askedNode is the node that an order is given to.
+type askedNode struct{ *machine }
+
+// Mode returns the mode of a node, if there is such a node.
+func (n askedNode) Mode(_ context.Context, of cluster.NodeID) (mode cluster.Mode, known bool, err error) {
+	spec, _ := n.core.Spec()
+	_, known = spec.Node(of)
+	return n.core.State().Node(of).Mode, known, nil
+}
+
+// Spec returns the cluster file in force, with its revision.
+func (n askedNode) Spec(context.Context) (cluster.Spec, uint64, error) {
+	spec, revision := n.core.Spec()
+	return spec, revision, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/lbsync"
+	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 )
 
@@ -15,15 +16,8 @@ import (
 type showing struct {
 	p       *proxy
 	have    map[lbsync.Key]lbsync.Have
-	changes []changed
-	news    *changed // the first change since the last fault or order
-}
-
-// changed is that a server went from one state to another.
-type changed struct {
-	at       time.Duration // of the sample that showed it
-	key      lbsync.Key
-	from, to lbsync.Have
+	changes []moments.Change
+	news    *moments.Change // the first one since the last fault or order
 }
 
 // answers tells whether the balancer has a process that is not paused.
@@ -40,7 +34,7 @@ func (s *Stage) keepSampling() {
 func (s *Stage) sample() {
 	for _, show := range s.shows {
 		if show.p.answers() {
-			show.sample(s.w.now)
+			show.sample(s.Now())
 		}
 	}
 }
@@ -57,7 +51,7 @@ func (s *showing) sample(now time.Duration) {
 		if !was || !is || from == to {
 			continue
 		}
-		c := changed{now, k, from, to}
+		c := moments.Change{At: now, Server: k.String(), From: shown(from), To: shown(to)}
 		s.changes, s.have[k] = remember(s.changes, c), to
 		if s.news == nil {
 			s.news = &c
@@ -67,44 +61,30 @@ func (s *showing) sample(now time.Duration) {
 
 // serverOf is the server of a member that is named as pool/name.
 func serverOf(member string) lbsync.Key {
-	return lbsync.Key{Backend: poolName, Server: memberMachine(member)}
-}
-
-// memberMachine is the machine of a member that is named as pool/name, or nothing.
-func memberMachine(subject string) string {
-	name, ok := strings.CutPrefix(subject, script.Pool+"/")
-	if !ok {
-		return ""
-	}
-	return name
+	return lbsync.Key{Backend: poolName, Server: strings.TrimPrefix(member, script.Pool+"/")}
 }
 
 // inRotation tells whether the server gets new requests.
 func inRotation(h lbsync.Have) bool { return h.Serving() && h.Up }
 
-// serverState says the state of a server in HAProxy's words.
-func serverState(h lbsync.Have) string {
-	switch {
-	case h.Effective() == lbsync.Maint:
-		return "MAINT"
-	case h.Effective() == lbsync.Drain:
-		return "DRAIN"
-	case !h.Up:
-		return "DOWN"
-	case h.Weight == 0:
-		return "UP with weight 0"
-	}
-	return "UP"
+// shows returns what the balancer shows of the server of a member.
+func (p *proxy) shows(member string) (moments.Server, bool) {
+	h, known := p.servers[serverOf(member)]
+	return shown(h), known
 }
 
-// memberState tells what a server's state means for a member: it serves when the balancer sends it new requests, it is out
-// when it is in maint, and drained when neither is so.
-func memberState(h lbsync.Have) script.State {
+// shown says the state of a server in HAProxy's words.
+func shown(h lbsync.Have) moments.Server {
+	words := "UP"
 	switch {
-	case inRotation(h):
-		return script.StateServes
 	case h.Effective() == lbsync.Maint:
-		return script.StateOut
+		words = "MAINT"
+	case h.Effective() == lbsync.Drain:
+		words = "DRAIN"
+	case !h.Up:
+		words = "DOWN"
+	case h.Weight == 0:
+		words = "UP with weight 0"
 	}
-	return script.StateDrained
+	return moments.Server{Words: words, Serves: inRotation(h)}
 }

@@ -48,7 +48,7 @@ func (s *Stage) gust(t *testing.T, rng *rand.Rand) {
 		verb := []script.Verb{script.Drain, script.Ready, script.Maint}[rng.IntN(3)]
 		err = s.Order(t.Context(), script.Order{Verb: verb, Target: one(s.cluster.Members())})
 	}
-	for _, k := range slices.Sorted(maps.Keys(looks())) {
+	for _, k := range conditions() {
 		c := script.Cond{Kind: k, Target: "web1"}
 		if k == script.MemberIs {
 			c.Target = "web/web1"
@@ -62,6 +62,14 @@ func (s *Stage) gust(t *testing.T, rng *rand.Rand) {
 	}
 	if err := s.Pass(t.Context(), time.Duration(rng.IntN(2000))*time.Millisecond); err != nil {
 		t.Fatalf("after %s: %v", f, err)
+	}
+}
+
+// conditions are all that can be looked at.
+func conditions() []script.CondKind {
+	return []script.CondKind{
+		script.AllWell, script.HasLeader, script.LeaderIsNot, script.NodeIs, script.Quorum, script.NoQuorum, script.InMode,
+		script.MemberIs, script.InStep, script.NotInStep, script.Unchanged, script.ClientLost, script.Condemned,
 	}
 }
 
@@ -84,11 +92,14 @@ func (s *Stage) calm(t *testing.T) {
 	do(script.StartAll, []string{""})
 	do(script.StartApp, s.cluster.Apps())
 	s.await(t, func() string {
-		found, _ := s.quorum(script.Cond{})
-		if found.holds {
+		holds, seen, err := s.Look(t.Context(), script.Cond{Kind: script.Quorum})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if holds {
 			return ""
 		}
-		return found.seen
+		return seen
 	})
 	for _, name := range s.cluster.Members() {
 		if err := s.Order(t.Context(), script.Order{Verb: script.Ready, Target: name, At: "web2"}); err != nil {

@@ -131,12 +131,8 @@ func (r *reader) counted(v reflect.Value) error {
 			return fmt.Errorf("%w: no %s", ErrBroken, v.Type())
 		}
 		v.SetUint(n)
-	case reflect.Slice:
-		return r.slice(v, n)
-	case reflect.Pointer:
-		return r.pointer(v, n)
-	case reflect.Map:
-		return r.table(v, n)
+	case reflect.Slice, reflect.Pointer, reflect.Map:
+		return r.reference(v, n)
 	case reflect.Interface:
 		return r.held(v, n)
 	default:
@@ -182,15 +178,34 @@ func (r *reader) instant(v reflect.Value) error {
 	return nil
 }
 
-func (r *reader) slice(v reflect.Value, n uint64) error {
-	t := v.Type()
+// reference reads what may be nil, or be what was met before.
+func (r *reader) reference(v reflect.Value, n uint64) error {
 	switch {
 	case n == none:
 		v.SetZero()
 		return nil
 	case n > fresh:
 		return r.again(v, n)
+	case v.Kind() == reflect.Slice:
+		return r.slice(v)
+	case v.Kind() == reflect.Pointer:
+		return r.pointer(v)
 	}
+	return r.table(v)
+}
+
+// again sets a value to what was met before, if it has the type.
+func (r *reader) again(v reflect.Value, n uint64) error {
+	n -= fresh + 1
+	if n >= uint64(len(r.known)) || !r.known[n].IsValid() || r.known[n].Type() != v.Type() {
+		return fmt.Errorf("%w: %s points to nothing", ErrBroken, v.Type())
+	}
+	v.Set(r.known[n])
+	return nil
+}
+
+func (r *reader) slice(v reflect.Value) error {
+	t := v.Type()
 	size, err := r.uint()
 	if err != nil {
 		return err
@@ -230,25 +245,8 @@ func (r *reader) elements(t reflect.Type, size uint64) (reflect.Value, error) {
 	return out, nil
 }
 
-// again sets a value to what was met before, if it has the type.
-func (r *reader) again(v reflect.Value, n uint64) error {
-	n -= fresh + 1
-	if n >= uint64(len(r.known)) || !r.known[n].IsValid() || r.known[n].Type() != v.Type() {
-		return fmt.Errorf("%w: %s points to nothing", ErrBroken, v.Type())
-	}
-	v.Set(r.known[n])
-	return nil
-}
-
-func (r *reader) pointer(v reflect.Value, n uint64) error {
+func (r *reader) pointer(v reflect.Value) error {
 	t := v.Type()
-	switch {
-	case n == none:
-		v.SetZero()
-		return nil
-	case n > fresh:
-		return r.again(v, n)
-	}
 	if v.IsNil() || !slices.Contains(r.rules.InPlace, t.Elem()) {
 		v.Set(reflect.New(t.Elem()))
 	}
@@ -271,15 +269,8 @@ func (r *reader) pointer(v reflect.Value, n uint64) error {
 	return nil
 }
 
-func (r *reader) table(v reflect.Value, n uint64) error {
+func (r *reader) table(v reflect.Value) error {
 	t := v.Type()
-	switch {
-	case n == none:
-		v.SetZero()
-		return nil
-	case n > fresh:
-		return r.again(v, n)
-	}
 	v.Set(reflect.MakeMap(t))
 	r.known = append(r.known, reflect.ValueOf(v.Interface())) // the map, not the variable
 	size, err := r.uint()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sim
+package moments
 
 import (
 	"strings"
@@ -14,6 +14,7 @@ const (
 	kindLeader    = "cluster.leader"
 	kindQuorum    = "node.quorum"
 	kindSuspect   = "node.suspect"
+	kindHeld      = "node.suspicion-held"
 	kindHeard     = "node.heard"
 	kindHalted    = "node.halted"
 	kindInStep    = "balancer.in-step"
@@ -29,43 +30,8 @@ const (
 	better
 )
 
-// moment returns the moment of an event. What is said about a node is on that node's lane, whoever says it; what is said about
-// a member, on the lane of its machine; about a balancer, on that of its HAProxy.
-func (s *Stage) moment(e entry) script.Moment {
-	n := e.notice
-	m := script.Moment{At: max(0, e.at-s.start), Lane: s.laneOf(n), Kind: n.Kind, What: n.Subject, Reason: n.Reason}
-	if n.To != "" {
-		m.What = strings.TrimPrefix(n.Subject+": "+n.From+" → "+n.To, ": ")
-		if n.From == "" {
-			m.What = n.Subject + ": " + n.To
-		}
-	}
-	if who := string(n.Node); who != "" && who != n.Subject && m.Lane != who && m.Lane != script.LaneCluster {
-		m.What += ", says " + who
-	}
-	state, turned := s.effect(n)
-	m.State, m.Bad, m.Good = state, turned == worse, turned == better
-	return m
-}
-
-func (s *Stage) laneOf(n cluster.Notice) string {
-	switch {
-	case n.Kind == kindInStep || n.Kind == kindOutOfStep:
-		return proxyLane(string(n.Node))
-	case n.Kind == kindLeader && s.isNode(n.Subject), n.Kind == cluster.EventSpec:
-		return script.LaneCluster
-	case s.isNode(n.Subject):
-		return n.Subject
-	case n.Node != "":
-		return string(n.Node)
-	case memberMachine(n.Subject) != "":
-		return memberMachine(n.Subject)
-	}
-	return script.LaneCluster
-}
-
 // effect tells how the lane of an event is from then on, and whether that is worse or better.
-func (s *Stage) effect(n cluster.Notice) (script.State, turn) {
+func (t *teller) effect(n cluster.Notice) (script.State, turn) {
 	switch n.Kind {
 	case cluster.EventCondemned:
 		return script.StateDown, worse
@@ -88,7 +54,7 @@ func (s *Stage) effect(n cluster.Notice) (script.State, turn) {
 	case kindHalted:
 		return "", worse
 	case kindLeader:
-		if !s.isNode(n.Subject) {
+		if !t.isNode(n.Subject) {
 			return "", worse
 		}
 	case cluster.EventMemberHealth:
