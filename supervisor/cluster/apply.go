@@ -83,6 +83,14 @@ func (a *applier) run() string {
 		return a.setMember(b)
 	case Judge:
 		return a.judge(b)
+	case Give:
+		return a.give(b)
+	case Recall:
+		return a.recall(b)
+	case LetGo:
+		return a.letGo(b)
+	case SetResource:
+		return a.setResource(b)
 	}
 	return "the command is empty"
 }
@@ -114,6 +122,7 @@ func (a *applier) setSpec(b SetSpec) string {
 		Kind: EventSpec, Subject: b.Spec.Cluster, From: fmt.Sprint(from), To: fmt.Sprint(a.Revision),
 		Reason: "cluster file accepted, " + Counted(len(changes), "change"),
 	})
+	a.recallUnnamed()
 	return ""
 }
 

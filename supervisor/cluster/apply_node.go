@@ -22,12 +22,13 @@ func (a *applier) admit(b Admit) string {
 	if n.Install == b.Install && b.Boot <= n.Boot {
 		return fmt.Sprintf("node %s: life %d is not newer than the admitted life %d; was its data directory restored from a backup?", b.Node, b.Boot, n.Boot)
 	}
-	from := n.Life
+	former := n
 	a.Epoch++
 	n.Life, n.Install, n.Boot, n.Epoch = LifeAlive, b.Install, b.Boot, a.Epoch
 	n.Since, n.Reason = a.c.At, clip(b.Reason)
 	a.Nodes[b.Node] = n
-	a.event(Event{Kind: EventAdmitted, Subject: string(b.Node), From: from.String(), To: string(LifeAlive), Reason: n.Reason, Epoch: n.Epoch})
+	a.keepHolding(b.Node, former)
+	a.event(Event{Kind: EventAdmitted, Subject: string(b.Node), From: former.Life.String(), To: string(LifeAlive), Reason: n.Reason, Epoch: n.Epoch})
 	return ""
 }
 

@@ -87,6 +87,53 @@ type Judge struct {
 	Reason    string    `json:"reason"`
 }
 
+// Give hands a resource to a node.
+type Give struct {
+	Resource string   `json:"resource"`
+	Epoch    uint64   `json:"epoch"` // of the resource, as it was when this was proposed
+	Node     NodeID   `json:"node"`
+	Life     uint64   `json:"life"`             // epoch of the node's life
+	Lapsed   []NodeID `json:"lapsed,omitempty"` // voters who say that the right of a lost holder has run out
+	Reason   string   `json:"reason"`
+}
+
+// Recall asks the holder of a resource to let go.
+type Recall struct {
+	Resource string `json:"resource"`
+	Epoch    uint64 `json:"epoch"`
+	To       NodeID `json:"to,omitempty"` // who gets it then; empty = whoever is best
+	Reason   string `json:"reason"`
+}
+
+// LetGo records that the holder of a resource has nothing of it any more.
+type LetGo struct {
+	Resource string `json:"resource"`
+	Epoch    uint64 `json:"epoch"`
+	Node     NodeID `json:"node"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Verb is what an operator asks for with a resource.
+type Verb string
+
+// The verbs.
+const (
+	VerbMove    Verb = "move"
+	VerbRestart Verb = "restart" // let go, and take it again
+	VerbBan     Verb = "ban"
+	VerbClear   Verb = "clear" // end the bans
+	VerbEnable  Verb = "enable"
+	VerbDisable Verb = "disable"
+)
+
+// SetResource records what an operator asks for with a resource.
+type SetResource struct {
+	Resource string `json:"resource"`
+	Verb     Verb   `json:"verb"`
+	Node     NodeID `json:"node,omitempty"` // of move and ban
+	Reason   string `json:"reason,omitempty"`
+}
+
 func (SetSpec) kind() string   { return "spec" }
 func (Admit) kind() string     { return "admit" }
 func (Condemn) kind() string   { return "condemn" }
@@ -94,6 +141,11 @@ func (Leave) kind() string     { return "leave" }
 func (SetMode) kind() string   { return "mode" }
 func (SetMember) kind() string { return "member" }
 func (Judge) kind() string     { return "judge" }
+
+func (Give) kind() string        { return "give" }
+func (Recall) kind() string      { return "recall" }
+func (LetGo) kind() string       { return "let-go" }
+func (SetResource) kind() string { return "resource" }
 
 // wire is the form of a command in the log.
 type wire struct {
@@ -150,6 +202,14 @@ func DecodeCommand(b []byte) (Command, error) {
 		c.Body, err = body[SetMember](w.Body)
 	case Judge{}.kind():
 		c.Body, err = body[Judge](w.Body)
+	case Give{}.kind():
+		c.Body, err = body[Give](w.Body)
+	case Recall{}.kind():
+		c.Body, err = body[Recall](w.Body)
+	case LetGo{}.kind():
+		c.Body, err = body[LetGo](w.Body)
+	case SetResource{}.kind():
+		c.Body, err = body[SetResource](w.Body)
 	case "":
 		return Command{}, fmt.Errorf("%w: it has no kind", ErrBadCommand)
 	default:

@@ -69,6 +69,7 @@ type Spec struct {
 	Nodes     []NodeSpec     `json:"nodes" jsonschema:"Every machine of the cluster."`
 	Balancers []BalancerSpec `json:"balancers,omitempty" jsonschema:"The load balancers that are kept in step."`
 	Pools     []PoolSpec     `json:"pools,omitempty" jsonschema:"The active-active services and their members."`
+	Resources []ResourceSpec `json:"resources,omitempty" jsonschema:"What one node holds at a time, such as virtual IP addresses."`
 }
 
 // NodeSpec is one machine of the cluster.

@@ -123,6 +123,10 @@ const (
 	EventMode         = "node.mode"
 	EventMemberAdmin  = "member.admin"
 	EventMemberHealth = "member.health"
+	EventGiven        = "resource.given"    // somebody holds it from now on
+	EventRecalled     = "resource.recalled" // its holder is asked to let go
+	EventLetGo        = "resource.let-go"   // nobody holds it
+	EventResource     = "resource.admin"    // an operator asked for something
 )
 
 // State is everything that the cluster has agreed on.
@@ -134,13 +138,15 @@ type State struct {
 	Spec     Spec                     `json:"spec"`
 	Nodes    map[NodeID]Node          `json:"nodes"`
 	Members  map[MemberID]MemberState `json:"members"`
-	Done     []string                 `json:"done"`   // ids of the newest commands
-	Events   []Event                  `json:"events"` // the newest events
+
+	Resources map[string]Resource `json:"resources,omitempty"`
+	Done      []string            `json:"done"`   // ids of the newest commands
+	Events    []Event             `json:"events"` // the newest events
 }
 
 // New returns the state of a cluster that was just founded.
 func New(id string) State {
-	return State{ID: id, Nodes: map[NodeID]Node{}, Members: map[MemberID]MemberState{}}
+	return State{ID: id, Nodes: map[NodeID]Node{}, Members: map[MemberID]MemberState{}, Resources: map[string]Resource{}}
 }
 
 // Node returns the state of a node; a node never seen is LifeUnknown and active.
@@ -162,9 +168,9 @@ func (s State) Member(id MemberID) MemberState {
 }
 
 // Clone returns a copy that shares nothing that Apply changes: what lies within
-// a Spec or a MemberState is replaced as a whole and never written to.
+// a Spec, a MemberState or a Resource is replaced as a whole and never written to.
 func (s State) Clone() State {
-	s.Nodes, s.Members = copied(s.Nodes), copied(s.Members)
+	s.Nodes, s.Members, s.Resources = copied(s.Nodes), copied(s.Members), copied(s.Resources)
 	s.Done = slices.Clone(s.Done)
 	s.Events = slices.Clone(s.Events)
 	return s

@@ -5,6 +5,8 @@ package cluster_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,6 +107,32 @@ func (s *story) body(t *testing.T, d *datadriven.TestData) cluster.Body {
 	case "judge": // judge web/n1 up [why=reason]
 		return cluster.Judge{Member: member(t, subject), Condition: cluster.Condition(d.CmdArgs[1].Key), By: []cluster.NodeID{"n1"}, Reason: arg(d, "why")}
 	}
+	return s.resourceBody(t, d, subject)
+}
+
+func (s *story) resourceBody(t *testing.T, d *datadriven.TestData, subject string) cluster.Body {
+	epoch := s.state.Resource(subject).Epoch
+	if v := arg(d, "epoch"); v != "" {
+		epoch = number(t, v)
+	}
+	switch d.Cmd {
+	case "give": // give vip n1 [epoch=1] [life=1] [lapsed=n2,n3]
+		node := cluster.NodeID(d.CmdArgs[1].Key)
+		b := cluster.Give{Resource: subject, Epoch: epoch, Node: node, Life: s.state.Node(node).Epoch, Reason: "node " + string(node) + " is best"}
+		if v := arg(d, "life"); v != "" {
+			b.Life = number(t, v)
+		}
+		if v := arg(d, "lapsed"); v != "" {
+			b.Lapsed = cluster.NodeIDs(strings.Split(v, ","))
+		}
+		return b
+	case "recall": // recall vip [epoch=1] [to=n2]
+		return cluster.Recall{Resource: subject, Epoch: epoch, To: cluster.NodeID(arg(d, "to")), Reason: "its balancer is out of step"}
+	case "let-go": // let-go vip n1 [epoch=1]
+		return cluster.LetGo{Resource: subject, Epoch: epoch, Node: cluster.NodeID(d.CmdArgs[1].Key)}
+	case "resource": // resource vip move [node=n1] [why=reason]
+		return cluster.SetResource{Resource: subject, Verb: cluster.Verb(d.CmdArgs[1].Key), Node: cluster.NodeID(arg(d, "node")), Reason: arg(d, "why")}
+	}
 	d.Fatalf(t, "unknown command %s", d.Cmd)
 	return nil
 }
@@ -143,6 +171,11 @@ func (s *story) show() string {
 	for _, n := range s.state.Spec.Nodes {
 		st := s.state.Node(n.Name)
 		fmt.Fprintf(&b, "%s: %s, %s, epoch %d, install %d, boot %d\n", n.Name, st.Life, st.Mode, st.Epoch, st.Install, st.Boot)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.state.Resources)) {
+		r := s.state.Resource(name)
+		fmt.Fprintf(&b, "%s: held by %q in life %d, epoch %d, leaving %t to %q, disabled %t, banned from %v, over %t\n",
+			name, r.Holder, r.Life, r.Epoch, r.Leaving, r.To, r.Disabled, r.Banned, s.state.Over(r))
 	}
 	for _, m := range s.state.Spec.Members() {
 		st := s.state.Standing(m)

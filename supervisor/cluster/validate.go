@@ -17,6 +17,8 @@ const (
 	MaxVoters    = 9    // more voters make every decision slower and none safer
 	MaxBalancers = 64   // balancers of a cluster
 	MaxMembers   = 4096 // members of all pools together, and entries that choose them
+	MaxResources = 256  // resources of a cluster
+	MaxAddresses = 64   // addresses of a resource
 	MaxName      = 64   // bytes of a name
 )
 
@@ -56,6 +58,7 @@ func (s Spec) Validate() []Problem {
 	v.nodes(s)
 	v.balancers(s)
 	v.pools(s)
+	v.resources(s)
 	return v.problems
 }
 
@@ -73,6 +76,7 @@ func (v *validator) size(s Spec) {
 	v.atMost("nodes", len(s.Nodes), "nodes", MaxNodes)
 	v.atMost("balancers", len(s.Balancers), "balancers", MaxBalancers)
 	v.atMost("pools", entries, "entries of members", MaxMembers)
+	v.atMost("resources", len(s.Resources), "resources", MaxResources)
 }
 
 func (v *validator) atMost(path string, n int, what string, most int) {

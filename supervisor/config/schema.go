@@ -73,6 +73,8 @@ func ClusterSchema() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	delete(s.Properties, notYet)
+	s.PropertyOrder = slices.DeleteFunc(s.PropertyOrder, func(key string) bool { return key == notYet })
 	s.Title = "Evenkeel cluster file"
 	return s, nil
 }
