@@ -16,6 +16,10 @@ const (
 	MaxServers = 1024
 	// MaxRails bounds Heartbeat.Rails.
 	MaxRails = 16
+	// MaxResources bounds Heartbeat.Resources.
+	MaxResources = 256
+	// MaxLapsed bounds Heartbeat.Lapsed.
+	MaxLapsed = 64
 	// MaxElements bounds the elements of all lists of one payload together; it bounds the memory that decoding takes.
 	MaxElements = 8192
 )
@@ -58,6 +62,41 @@ type Heartbeat struct {
 	Balancers []BalancerHealth `json:"b,omitempty"`
 	// Rails is the state of the sender's rails.
 	Rails []RailHealth `json:"rl,omitempty"`
+	// Class is what stops the sender from acting on what it held when its right has run out; empty = nobody told yet. Others add
+	// the time that the class takes before they take over.
+	Class string `json:"cl,omitempty"`
+	// Lapsed names the lives of which the sender says, as a voter, that nothing of them can act any more.
+	Lapsed []Lapse `json:"la,omitempty"`
+	// Resources is the state of the resources that the sender was given.
+	Resources []ResourceHealth `json:"re,omitempty"`
+}
+
+// Lapse is a voter's word that the rights of a life have run out.
+type Lapse struct {
+	Node string `json:"n"`
+	// Life is the epoch of the life.
+	Life uint64 `json:"l,omitempty"`
+}
+
+// The states of a resource on the node that it was given to.
+const (
+	ResourceHeld    = "held"    // it is there
+	ResourceTaking  = "taking"  // it is being taken
+	ResourceTrouble = "trouble" // it cannot be taken
+	ResourceGone    = "gone"    // nothing of it is there
+)
+
+// ResourceHealth is one resource as the node that it was given to sees it.
+type ResourceHealth struct {
+	Name string `json:"n"`
+	// Epoch is the epoch in which the node was given it.
+	Epoch uint64 `json:"e,omitempty"`
+	// State is ResourceHeld, ResourceTaking, ResourceTrouble or ResourceGone; any other word is read as ResourceTrouble.
+	State string `json:"s,omitempty"`
+	// Reason says why, at most MaxReason bytes.
+	Reason string `json:"r,omitempty"`
+	// Idle says that nobody uses it.
+	Idle bool `json:"i,omitempty"`
 }
 
 // Seen acknowledges one node's frames up to a sequence number of one life.
@@ -88,7 +127,9 @@ type BalancerHealth struct {
 	InStep bool `json:"i,omitempty"`
 	// SinceUnixMs is since when InStep is as it is, by the sender's wall clock, for display.
 	SinceUnixMs int64 `json:"t,omitempty"`
-	// Error is why the balancer could not be read or set, at most MaxReason bytes.
+	// Lost says that the balancer could not be read or set.
+	Lost bool `json:"lo,omitempty"`
+	// Error is why the balancer is not in step, or what holds it, at most MaxReason bytes.
 	Error string `json:"e,omitempty"`
 	// Drift counts changes that somebody else made and the node put right.
 	Drift uint64 `json:"d,omitempty"`

@@ -15,6 +15,7 @@ import (
 func EncodeHeartbeat(h Heartbeat) ([]byte, error) {
 	h.Members = cutAll(h.Members, func(m *MemberHealth) *string { return &m.Reason })
 	h.Balancers = cutAll(h.Balancers, func(b *BalancerHealth) *string { return &b.Error })
+	h.Resources = cutAll(h.Resources, func(r *ResourceHealth) *string { return &r.Reason })
 	for i := range h.Balancers {
 		servers := cutAll(h.Balancers[i].Servers, func(s *ServerHealth) *string { return &s.Reason })
 		if len(servers) > 0 && &servers[0] != &h.Balancers[i].Servers[0] {
@@ -52,6 +53,13 @@ func DecodeHeartbeat(b []byte) (Heartbeat, error) {
 			m.State = StateUnknown
 		}
 	}
+	for i := range h.Resources {
+		switch r := &h.Resources[i]; r.State {
+		case ResourceHeld, ResourceTaking, ResourceGone:
+		default:
+			r.State = ResourceTrouble
+		}
+	}
 	return h, nil
 }
 
@@ -85,7 +93,7 @@ func cut(s string) string {
 }
 
 func (h Heartbeat) check() error {
-	elements := len(h.Seen) + len(h.Members) + len(h.Balancers) + len(h.Rails)
+	elements := len(h.Seen) + len(h.Members) + len(h.Balancers) + len(h.Rails) + len(h.Lapsed) + len(h.Resources)
 	for i := range h.Balancers {
 		elements += len(h.Balancers[i].Servers)
 	}
@@ -94,6 +102,9 @@ func (h Heartbeat) check() error {
 		checkCount("members", len(h.Members), MaxMembers),
 		checkCount("balancers", len(h.Balancers), MaxBalancers),
 		checkCount("rails", len(h.Rails), MaxRails),
+		checkCount("lapsed lives", len(h.Lapsed), MaxLapsed),
+		checkCount("resources", len(h.Resources), MaxResources),
+		checkText("class", h.Class, MaxName),
 		checkCount("elements", elements, MaxElements),
 		checkText("leader", h.Leader, MaxName),
 		checkText("version", h.Version, MaxName),
@@ -126,7 +137,27 @@ func (h Heartbeat) checkLists() error {
 			return err
 		}
 	}
+	for i := range h.Lapsed {
+		if err := checkName("lapsed node", h.Lapsed[i].Node); err != nil {
+			return err
+		}
+	}
+	for i := range h.Resources {
+		if err := h.Resources[i].check(); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (r *ResourceHealth) check() error {
+	if err := checkName("resource", r.Name); err != nil {
+		return err
+	}
+	if err := checkText("resource state", r.State, MaxName); err != nil {
+		return err
+	}
+	return checkText("resource reason", r.Reason, MaxReason)
 }
 
 func (m *MemberHealth) check() error {

@@ -90,7 +90,7 @@ var matrix = []row{
 	{
 		folder: "supervisor/recorder",
 		may: []string{
-			"supervisor/core", "supervisor/consensus", "supervisor/cluster", "supervisor/converge", "supervisor/instant", "supervisor/recorder/...", "bus", "health",
+			"supervisor/core", "supervisor/consensus", "supervisor/cluster", "supervisor/converge", "supervisor/instant", "supervisor/lease", "supervisor/recorder/...", "bus", "health",
 		},
 		by:  []string{"supervisor/cli", "supervisor/node"},
 		why: "it records what a core is given and gives it to another one; the loop knows it through a port, and only its tests by name",
@@ -110,6 +110,14 @@ var matrix = []row{
 	{
 		folder: "supervisor/agent/balancer/planner", pure: true, may: []string{"supervisor/cluster", "supervisor/converge", "lbsync"},
 		why: "what a keeper decides runs in the simulator as well",
+	},
+	{
+		folder: "supervisor/guard", pure: true,
+		why: "what holds addresses knows deadlines and nothing of clusters",
+	},
+	{
+		folder: "supervisor/guard/...", may: []string{"supervisor/guard", "supervisor/guard/..."}, by: []string{"supervisor/guard/...", "supervisor/cli"},
+		why: "the guard's process and the way to it know the guard alone, so that it outlives whatever else goes wrong",
 	},
 	{
 		folder: "supervisor/api", may: []string{"supervisor/cluster", "supervisor/api/..."},

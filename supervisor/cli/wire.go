@@ -27,7 +27,7 @@ const startGraceBeats = 30
 func nodeTimes(t config.Timing) core.Times {
 	return core.Times{
 		Profile: t.Profile, Beat: t.Beat, Missed: t.Missed, Pulse: t.Pulse, Slack: t.Slack, SuspectAfter: t.SuspectAfter,
-		VoteTTL: t.VoteTTL, FreshWithin: t.FreshWithin, QuorumAge: t.QuorumAge, StartGrace: startGraceBeats * t.Beat,
+		VoteTTL: t.VoteTTL, FreshWithin: t.FreshWithin, QuorumAge: t.QuorumAge, Terms: t.Terms(), StartGrace: startGraceBeats * t.Beat,
 		ElectionPulses: t.ElectionPulses,
 	}
 }

@@ -5,6 +5,8 @@ package config
 import (
 	"slices"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // Inequality is one rule that the timing obeys: Left is at least Right.
@@ -17,10 +19,9 @@ type Inequality struct {
 	Why         string // what goes wrong otherwise
 }
 
-// Inequalities returns every rule with the values of this timing in it. There
-// is none yet for leases and fencing: nothing that is exclusive is moved.
+// Inequalities returns every rule with the values of this timing in it.
 func (t Timing) Inequalities() []Inequality {
-	all := slices.Concat(t.aboutBeats(), t.aboutVotes(), t.aboutRaft(), t.aboutBus())
+	all := slices.Concat(t.aboutBeats(), t.aboutVotes(), t.aboutRaft(), t.aboutRights(), t.aboutBus())
 	for i := range all {
 		all[i].Holds = all[i].LeftD >= all[i].RightD
 	}
@@ -101,6 +102,23 @@ func (t Timing) aboutRaft() []Inequality {
 			Left: "raft_election", LeftD: t.RaftElection(),
 			Right: "suspect_after", RightD: t.SuspectAfter,
 			Why: "the leader would be replaced for trouble that does not even make its node suspect",
+		},
+	}
+}
+
+func (t Timing) aboutRights() []Inequality {
+	return []Inequality{
+		{
+			Name: "holding outlasts authority",
+			Left: "hold", LeftD: t.Hold,
+			Right: "quorum_age", RightD: t.QuorumAge,
+			Why: "a node that may still change a balancer would already have lost its addresses",
+		},
+		{
+			Name: "a lost holder is condemned before it is over",
+			Left: "lapse (gate)", LeftD: t.Terms().Lapse(lease.Gate),
+			Right: "suspect_after + beat + round_trip + commit", RightD: t.SuspectAfter + t.Beat + t.RoundTrip + t.commit(),
+			Why: "the time for which voters wait would begin too late to count from the last heartbeat",
 		},
 	}
 }

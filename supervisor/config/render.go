@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // value is one line of the table of a timing.
@@ -29,6 +30,10 @@ func (t Timing) values() []value {
 		{"fresh_within", d(t.FreshWithin), "how recently a majority must have been heard to act on a suspicion"},
 		{"vote_ttl", d(t.VoteTTL), "how long a vote counts when it is not said again"},
 		{"quorum_age", d(t.QuorumAge), "age of the newest heartbeat acknowledged by a majority, beyond which a node may not act"},
+		{"hold", d(t.Hold), "age of the same heartbeat, beyond which a node holds no address any more"},
+		{"pause", d(t.Pause), "assumed where the kernel has no gate: longest delay of the guard between a look at the clock and what it does"},
+		{"margin", d(t.Margin), "for clocks that are read in steps and timers that fire late"},
+		{"lapse", d(t.Terms().Lapse(lease.Gate)), "silence after which voters call the rights of a condemned node over (gate)"},
 		{"stale_after", d(t.StaleAfter), "age beyond which a node's report is not relied on"},
 		{"pulse", d(t.Pulse), fmt.Sprintf("between two looks of the node loop at its clock (%d in a beat); unit of raft's clock", t.PulsesPerBeat)},
 		{"slack", d(t.Slack), "by how much a beat may wait for the leader's, so that the nodes beat together; least time between beats with news"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
@@ -32,6 +33,9 @@ type Timing struct {
 	FreshWithin  time.Duration // how recently a majority of voters must have been heard for a suspicion to be acted upon
 	VoteTTL      time.Duration // how long a vote counts when it is not said again
 	QuorumAge    time.Duration // age of the newest own heartbeat that a majority acknowledged, beyond which the node has no authority (D_k)
+	Hold         time.Duration // the same age, beyond which a node holds nothing that is exclusive (D_k of exclusive rights)
+	Pause        time.Duration // longest time for which the guard may be kept from running between a look at the clock and what it does then
+	Margin       time.Duration // for clocks that are read in steps and timers that fire late
 	StaleAfter   time.Duration // age beyond which what a node reported is no longer relied on
 
 	PulsesPerBeat  int           // looks of the node loop at its clock in a beat
@@ -61,19 +65,19 @@ func profiles() []Timing {
 	return []Timing{
 		{
 			Profile: ProfileFast, RoundTrip: 10 * ms, Late: 40 * ms, DiskSync: 10 * ms,
-			Beat: 50 * ms, Missed: 3, QuorumAge: 250 * ms,
+			Beat: 50 * ms, Missed: 3, QuorumAge: 250 * ms, Hold: 350 * ms, Pause: 300 * ms, Margin: 10 * ms,
 			PulsesPerBeat: 2, ElectionPulses: 8,
 			BusPing: 375 * ms, BusPingsOut: 1, TakeoverWithin: time.Second,
 		},
 		{
 			Profile: ProfileLAN, RoundTrip: 20 * ms, Late: 80 * ms, DiskSync: 50 * ms,
-			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms,
+			Beat: 100 * ms, Missed: 3, QuorumAge: 500 * ms, Hold: 1200 * ms, Pause: 1000 * ms, Margin: 20 * ms,
 			PulsesPerBeat: 2, ElectionPulses: 8,
 			BusPing: 1000 * ms, BusPingsOut: 1, TakeoverWithin: 2500 * ms,
 		},
 		{
 			Profile: ProfileWAN, RoundTrip: 200 * ms, Late: 250 * ms, DiskSync: 100 * ms,
-			Beat: 500 * ms, Missed: 3, QuorumAge: 2500 * ms,
+			Beat: 500 * ms, Missed: 3, QuorumAge: 2500 * ms, Hold: 5000 * ms, Pause: 2000 * ms, Margin: 50 * ms,
 			PulsesPerBeat: 5, ElectionPulses: 20,
 			BusPing: 500 * ms, BusPingsOut: 2, TakeoverWithin: 8 * time.Second,
 		},
@@ -104,6 +108,14 @@ func (t Timing) Check() error {
 		}
 	}
 	return nil
+}
+
+// drift is by which part the clocks of two machines may differ from true time each.
+const drift = 0.05
+
+// Terms returns the spans of time that exclusive rights rest on.
+func (t Timing) Terms() lease.Terms {
+	return lease.Terms{Hold: t.Hold, Pause: t.Pause, Margin: t.Margin, Drift: drift}
 }
 
 // RaftElection returns the shortest time without a leader before an election;

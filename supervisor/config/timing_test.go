@@ -93,6 +93,8 @@ func TestBrokenTimings(t *testing.T) {
 		{"routes survive a slow moment", func(t *Timing) { t.BusPing = 50 * ms }},
 		{"rails are whole again soon", func(t *Timing) { t.BusPing = 30 * time.Second }},
 		{"reports outlast suspicion", func(t *Timing) { t.StaleAfter = t.QuorumAge }},
+		{"holding outlasts authority", func(t *Timing) { t.Hold = 400 * ms }},
+		{"a lost holder is condemned before it is over", func(t *Timing) { t.QuorumAge, t.Hold = 410*ms, 410*ms }},
 		{"the promise is kept", func(t *Timing) { t.TakeoverWithin = time.Second }},
 	} {
 		tm, err := Derive(ProfileLAN)

@@ -14,6 +14,7 @@ type Report struct {
 	InStep  bool
 	Since   time.Time // when InStep last changed
 	Reason  string    // why it is not in step, or what holds it
+	Lost    bool      // it could not be read or set
 	Drift   uint64    // changes by others that were undone
 	Pending int       // servers on their way to what they should be
 	Epoch   string    // names the balancer's process; empty = never seen

@@ -14,8 +14,10 @@ import (
 // checkAuthority works out whether a majority stands behind this node, and until
 // when the balancers may rest on that.
 func (c *Core) checkAuthority(now time.Time) {
-	why, until := c.standing(now)
-	c.until = until
+	why, sent := c.standing(now)
+	if c.until, c.backed = (time.Time{}), sent; why == "" {
+		c.until = sent.Add(c.cfg.Times.QuorumAge)
+	}
 	if why == c.authority {
 		return
 	}
@@ -25,7 +27,7 @@ func (c *Core) checkAuthority(now time.Time) {
 	c.authority, c.dirty = why, true
 }
 
-// standing tells why there is no authority, or until when there is.
+// standing tells why there is no authority, if there is none, and when our newest heartbeat was sent that a majority acknowledged.
 func (c *Core) standing(now time.Time) (string, time.Time) {
 	none := time.Time{}
 	age := c.cfg.Times.QuorumAge
@@ -39,11 +41,12 @@ func (c *Core) standing(now time.Time) (string, time.Time) {
 	case !c.inFile(c.cfg.Name):
 		return fmt.Sprintf("node %s is not in the cluster file any more; add it under nodes and apply the file, or stop it", c.cfg.Name), none
 	}
-	if at, ok := c.book.Instant(now, c.voters); ok && now.Sub(at) <= age {
-		return "", at.Add(age)
+	at, ok := c.book.Instant(now, c.voters)
+	if ok && now.Sub(at) <= age {
+		return "", at
 	}
 	return fmt.Sprintf("no quorum: %d of %d voters stand behind this node, %d needed",
-		c.book.Behind(now, c.voters, age), len(c.voters), len(c.voters)/2+1), none
+		c.book.Behind(now, c.voters, age), len(c.voters), len(c.voters)/2+1), at
 }
 
 func (c *Core) inFile(id cluster.NodeID) bool {
@@ -60,6 +63,9 @@ func (c *Core) sighted(env bus.Envelope) {
 	if st.Install != 0 && st.Install != env.Install {
 		return
 	}
+	if over := st.Install == env.Install && (env.Boot < st.Boot || env.Boot == st.Boot && st.Life != cluster.LifeAlive); !over {
+		c.promises.Heard(c.now, env.From, env.Install, env.Boot)
+	}
 	old := c.seen[from]
 	if old.install != env.Install || env.Boot > old.boot || (env.Boot == old.boot && env.Seq > old.seq) {
 		c.seen[from] = sighting{env.Install, env.Boot, env.Seq}
@@ -67,8 +73,12 @@ func (c *Core) sighted(env bus.Envelope) {
 }
 
 // seenVector acknowledges what was heard of the admitted lives. Whoever was
-// condemned and does not know it yet gets no word of ours to stand on.
+// condemned and does not know it yet gets no word of ours to stand on; so nobody
+// gets one before we have read again what our own log says of lives that are over.
 func (c *Core) seenVector() []bus.Seen {
+	if !c.caughtUp {
+		return nil
+	}
 	out := make([]bus.Seen, 0, min(len(c.state.Spec.Nodes), bus.MaxSeen))
 	for _, s := range c.state.Spec.Nodes {
 		st, at := c.state.Node(s.Name), c.seen[s.Name]

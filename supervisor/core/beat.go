@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/failover"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // serversTold bounds the servers that a heartbeat tells about, per balancer;
@@ -32,12 +33,13 @@ func (c *Core) beat(now time.Time) {
 		Epoch: c.state.Node(c.cfg.Name).Epoch, Revision: c.state.Revision, Applied: c.applied,
 		Leader: string(c.leader), Leaving: c.leaving, SentUnixMs: now.UnixMilli(), Version: c.cfg.Version,
 		Seen: c.seenVector(), Members: c.ownMembers(), Balancers: c.ownBalancers(), Rails: c.ownRails(),
+		Class: string(c.guard.Class), Lapsed: c.lapsed, Resources: c.ownResources(),
 	}
 	c.urgent = false
 	c.pacer.beaten(now)
 	seq := c.send("", hb)
 	c.book.Sent(seq, now)
-	c.consider(c.selfReport(seq))
+	c.consider(c.selfReport(seq, hb))
 }
 
 func (c *Core) ownMembers() []bus.MemberHealth {
@@ -59,7 +61,7 @@ func (c *Core) ownBalancers() []bus.BalancerHealth {
 			continue
 		}
 		b := bus.BalancerHealth{
-			Name: r.Name, InStep: r.InStep, SinceUnixMs: r.Since.UnixMilli(), Error: r.Reason,
+			Name: r.Name, InStep: r.InStep, Lost: r.Lost, SinceUnixMs: r.Since.UnixMilli(), Error: r.Reason,
 			Drift: r.Drift, Pending: r.Pending, Epoch: r.Epoch,
 		}
 		for _, s := range r.Servers {
@@ -84,8 +86,8 @@ func (c *Core) ownRails() []bus.RailHealth {
 }
 
 // selfReport is our own heartbeat, for our own machine.
-func (c *Core) selfReport(seq uint64) failover.Report {
-	r := failover.Report{Node: c.cfg.Name, Install: c.install, Boot: c.boot, Seq: seq, Leaving: c.leaving}
+func (c *Core) selfReport(seq uint64, hb *bus.Heartbeat) failover.Report {
+	r := failover.Report{Node: c.cfg.Name, Install: c.install, Boot: c.boot, Seq: seq, Leaving: c.leaving, Rights: c.rights(hb)}
 	r.Members = make([]failover.MemberReport, len(c.mine))
 	for i, h := range c.mine {
 		r.Members[i] = failover.MemberReport{ID: h.id, Condition: h.condition, Reason: h.reason}
@@ -97,8 +99,11 @@ func (c *Core) selfReport(seq uint64) failover.Report {
 func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
 	c.acknowledged(in.Envelope, hb)
 	if c.twin(in) {
-		c.consider(report(in.Envelope, hb))
+		c.consider(c.report(in.Envelope, hb))
 		return
+	}
+	if hb.Class != "" {
+		c.promises.Guarded(in.Envelope.From, in.Envelope.Install, in.Envelope.Boot, lease.Class(hb.Class))
 	}
 	from := cluster.NodeID(in.Envelope.From)
 	old, known := c.peers[from]
@@ -114,7 +119,7 @@ func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
 	if v, changed := c.detector.Beat(in.At, in.Envelope.From, in.Envelope.Boot); changed {
 		c.verdict(v)
 	}
-	c.consider(report(in.Envelope, hb))
+	c.consider(c.report(in.Envelope, hb))
 	if !known || old.env.Boot != in.Envelope.Boot || old.beat.Leaving != hb.Leaving || !slices.EqualFunc(old.beat.Members, hb.Members, sameHealth) {
 		c.dirty = true
 	}
@@ -137,9 +142,9 @@ func sameHealth(a, b bus.MemberHealth) bool {
 	return a.N == b.N && a.Pool == b.Pool && a.Member == b.Member && a.State == b.State
 }
 
-func report(env bus.Envelope, hb *bus.Heartbeat) failover.Report {
+func (c *Core) report(env bus.Envelope, hb *bus.Heartbeat) failover.Report {
 	r := failover.Report{
-		Node: cluster.NodeID(env.From), Install: env.Install, Boot: env.Boot, Seq: env.Seq, Leaving: hb.Leaving,
+		Node: cluster.NodeID(env.From), Install: env.Install, Boot: env.Boot, Seq: env.Seq, Leaving: hb.Leaving, Rights: c.rights(hb),
 	}
 	r.Members = make([]failover.MemberReport, len(hb.Members))
 	for i, m := range hb.Members {

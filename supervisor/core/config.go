@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // Times are the times of a node. They come from the timing profile.
@@ -22,6 +23,7 @@ type Times struct {
 	QuorumAge      time.Duration // greatest age of the quorum-acked heartbeat that still gives authority
 	StartGrace     time.Duration // after our start, for how long a node never heard is not suspected
 	ElectionPulses int           // pulses without a leader before an election
+	Terms          lease.Terms   // of exclusive rights
 }
 
 // Config is what a node is made with.

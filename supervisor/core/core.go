@@ -57,6 +57,16 @@ type Core struct {
 	mine          []memberHealth            // sorted by member
 	probing       map[cluster.MemberID]bool // members that we probe, and which of them quietly
 	reports       map[string]converge.Report
+	promises      *lease.Promises
+	guard         Guarded            // what it said last
+	holdings      []Holding          // what it was told last
+	orders        uint64             // how often
+	gone          map[string]parting // by resource
+	lapsed        []bus.Lapse        // what we say as a voter
+	lapseDue      time.Time          // when that may change; zero = not by itself
+	heldTo        uint64             // last raft index of our log when the replica started
+	caughtUp      bool               // we have read again what it held then
+	backed        time.Time          // when our newest heartbeat was sent that a majority acknowledged; zero without authority
 	rails         []Rail
 	waiters       map[string]waiter
 	leaving       bool
@@ -114,6 +124,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 		peers: map[cluster.NodeID]peer{}, seen: map[cluster.NodeID]sighting{},
 		foreign: map[string]stranger{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},
+		promises: lease.NewPromises(now), gone: map[string]parting{},
 		authority: "the node has just started", dirty: true,
 	}
 	return c, c.restore(held.Log)

@@ -111,7 +111,7 @@ func (c *Core) balancerChanged(r converge.Report) {
 	old, ok := c.reports[r.Name]
 	r.Notices = nil
 	c.reports[r.Name] = r
-	if !ok || old.InStep != r.InStep {
+	if !ok || old.InStep != r.InStep || old.Lost != r.Lost {
 		c.urgent = true
 	}
 }

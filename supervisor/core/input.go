@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // Input is anything that a core is told.
@@ -67,6 +68,22 @@ type Submit struct {
 	Until   time.Time // when the answer is given up
 }
 
+// Guarded is what the guard of this node says: the process that holds what the node is given to hold.
+type Guarded struct {
+	Class lease.Class
+	Order uint64 // the newest Output.Order that it knows of
+	Units []Unit // sorted by resource
+}
+
+// Unit is what the guard has of a resource.
+type Unit struct {
+	Resource string
+	Epoch    uint64
+	State    string // bus.ResourceHeld, ResourceTaking, ResourceTrouble or ResourceGone
+	Reason   string
+	Idle     bool // nobody uses it
+}
+
 // Leave tells that the node is to stop: it says so, hands leadership over, and has left when Core.Left says so.
 type Leave struct{}
 
@@ -79,3 +96,4 @@ func (Balanced) input() {}
 func (Railed) input()   {}
 func (Submit) input()   {}
 func (Leave) input()    {}
+func (Guarded) input()  {}

@@ -4,6 +4,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
@@ -23,6 +24,13 @@ type Output struct {
 	NewDuties bool
 	// Until replaces the moment from which on no balancer may be changed; the zero time is now. It is told at every step.
 	Until time.Time
+	// Holdings replace what the guard holds, if NewHoldings. Order numbers them in this process; it is told at every step.
+	Holdings    []Holding
+	NewHoldings bool
+	Order       uint64
+	// HoldUntil replaces the moment from which on the guard may hold nothing of that order; the zero time is now. It is told at
+	// every step. A guard that knows another order moves no deadline.
+	HoldUntil time.Time
 	// Members replace the members to probe, if NewMembers.
 	Members    []Probe
 	NewMembers bool
@@ -33,6 +41,18 @@ type Output struct {
 
 	// Err tells why the node cannot go on.
 	Err error
+}
+
+// Holding is a resource that this node holds.
+type Holding struct {
+	Resource string
+	Epoch    uint64
+	VIP      cluster.VIPSpec
+}
+
+func (h Holding) equal(o Holding) bool {
+	return h.Resource == o.Resource && h.Epoch == o.Epoch && h.VIP.Interface == o.VIP.Interface && h.VIP.Label == o.VIP.Label &&
+		slices.Equal(h.VIP.Addresses, o.VIP.Addresses)
 }
 
 // Probe is a member that this node probes.

@@ -61,7 +61,8 @@ func (c *Core) startReplica(r consensus.Restored) bool {
 		return false
 	}
 	c.replica, c.replayTo = replica, r.Hard.Commit
-	c.roster = replica.Status().Members
+	st := replica.Status()
+	c.roster, c.heldTo = st.Members, st.LastIndex
 	return true
 }
 
@@ -144,6 +145,9 @@ func (c *Core) pump() {
 	}
 	if applied {
 		c.stateChanged()
+	}
+	if !c.caughtUp {
+		c.caughtUp = c.applied >= min(c.heldTo, c.replica.Status().LastIndex)
 	}
 }
 

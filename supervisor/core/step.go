@@ -25,7 +25,9 @@ func (c *Core) Step(now time.Time, inputs ...Input) Output {
 		c.pump()
 	}
 	c.settle(now)
-	c.out.Until, c.due = c.until, c.next()
+	c.hold()
+	c.out.Order = c.orders
+	c.out.Until, c.out.HoldUntil, c.due = c.until, c.holdUntil(c.backed), c.next()
 	return c.out
 }
 
@@ -42,6 +44,9 @@ func (c *Core) next() time.Time {
 	}
 	if !c.until.IsZero() {
 		due = sooner(due, c.until.Add(time.Nanosecond)) // at which it still holds
+	}
+	if !c.lapseDue.IsZero() {
+		due = sooner(due, c.lapseDue)
 	}
 	if c.leaving {
 		due = sooner(due, c.leaveBy)
@@ -79,6 +84,8 @@ func (c *Core) take(in Input) {
 		c.submit(in)
 	case Leave:
 		c.leave()
+	case Guarded:
+		c.guarded(in)
 	}
 }
 
@@ -89,6 +96,8 @@ func (c *Core) tick(now time.Time) {
 		c.verdict(v)
 	}
 	c.consider(failover.Tick{Heard: c.heardLately(now)})
+	c.lapse(now)
+	c.letGo(now)
 	beat := c.pacer.beatDue(now)
 	if c.pacer.pulseDue(now) {
 		c.pacer.pulsed(now)

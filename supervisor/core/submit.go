@@ -54,7 +54,7 @@ func (c *Core) submit(in Submit) {
 	c.route(encoded)
 }
 
-// proposeOwn puts a command of this leader's machine into the log. Its id is
+// proposeOwn asks for a command of this node's own. Its id is
 // unique: an installation counts its lives, and a life its commands.
 func (c *Core) proposeOwn(body cluster.Body) {
 	c.commands++
@@ -64,7 +64,7 @@ func (c *Core) proposeOwn(body cluster.Body) {
 		c.note(Error, "a decision could not be encoded: %v", err)
 		return
 	}
-	c.propose(encoded)
+	c.route(encoded)
 }
 
 // route sends a command to the leader, wherever it is.

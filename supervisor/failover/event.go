@@ -35,6 +35,7 @@ type Report struct {
 	Seq     uint64
 	Leaving bool
 	Members []MemberReport
+	Rights  Rights
 }
 
 // MemberReport is one node's opinion about a member.

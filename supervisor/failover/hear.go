@@ -26,6 +26,7 @@ type heard struct {
 	boot    uint64
 	leaving bool
 	members []MemberReport
+	rights  Rights
 	at      time.Time
 	seqs    []uint64 // of its newest heartbeats, oldest first
 }
@@ -51,7 +52,7 @@ type worth uint8
 const (
 	nothing      worth = iota // it came late, or is nonsense
 	sameAsBefore              // its node lives, and says of its members what it said before
-	news                      // it says something new about members
+	news                      // it says something new about members, or about who may hold what
 )
 
 // report takes a heartbeat. What the bus delivers late says nothing: it is older
@@ -81,10 +82,10 @@ func (m *Machine) report(now time.Time, r Report) worth {
 	if !slices.IsSortedFunc(r.Members, byID) {
 		r.Members = slices.SortedStableFunc(slices.Values(r.Members), byID)
 	}
-	same := known && slices.Equal(h.members, r.Members)
+	same := known && slices.Equal(h.members, r.Members) && h.rights.equal(r.Rights)
 	seqs := append(h.seqs, r.Seq)
 	*h = heard{
-		life: life{r.Node, r.Install}, boot: r.Boot, leaving: r.Leaving, members: r.Members,
+		life: life{r.Node, r.Install}, boot: r.Boot, leaving: r.Leaving, members: r.Members, rights: r.Rights,
 		at: now, seqs: seqs[max(0, len(seqs)-seqsKept):],
 	}
 	if len(m.reports) > reportsKept {

@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/quorum"
 )
 
-// sweep looks at all nodes and members, once a beat. In between, a report is looked at only
+// sweep looks at all nodes, members and resources, once a beat. In between, a report is looked at only
 // for what it says anew; what rests on the passing of time waits for the sweep.
 func (m *Machine) sweep(now time.Time) []Action {
 	if !m.leads || (!m.swept.IsZero() && now.Sub(m.swept) < m.p.Beat) {
@@ -25,7 +25,7 @@ func (m *Machine) sweep(now time.Time) []Action {
 	for i := range m.members {
 		out = append(out, m.leadMember(now, i)...)
 	}
-	return out
+	return append(out, m.resources(now)...)
 }
 
 // leadMembers looks at the members at the given places that wait for the log:

@@ -24,6 +24,8 @@ type wish struct {
 	number  uint64 // of the boot or the epoch
 	member  cluster.MemberID
 	to      cluster.Condition
+
+	resource string
 }
 
 // pending is a proposal under way, with what it is going to change.
@@ -33,11 +35,17 @@ type pending struct {
 	epoch  uint64 // of the node when it was proposed
 	member cluster.MemberID
 	from   cluster.Condition // of the member when it was proposed
+
+	resource string // whose epoch it is then
 }
 
 // settled tells whether what was to be changed has changed, by this proposal or
 // another one.
 func (p pending) settled(s cluster.State) bool {
+	if p.resource != "" {
+		r := s.Resource(p.resource)
+		return r.Epoch != p.epoch || r.Leaving
+	}
 	if p.node != "" {
 		return s.Node(p.node).Epoch != p.epoch
 	}
@@ -91,7 +99,7 @@ func (m *Machine) leadNode(now time.Time, id cluster.NodeID) []Action {
 	if n.Life != cluster.LifeAlive {
 		return nil
 	}
-	if rep, ok := m.newest(life{id, n.Install}); ok && rep.boot == n.Boot && rep.leaving {
+	if rep, ok := m.newest(life{id, n.Install}); ok && rep.boot == n.Boot && rep.leaving && !m.holds(id) {
 		return m.propose(wish{verb: "leave", node: id, number: n.Epoch}, p, cluster.Leave{Node: id, Epoch: n.Epoch})
 	}
 	if r := m.tally(now, id, n); r.Status == quorum.Won {

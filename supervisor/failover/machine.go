@@ -46,6 +46,8 @@ type Machine struct {
 	cast     map[cluster.NodeID]time.Time
 	votes    map[cluster.NodeID]map[cluster.NodeID]castVote // by target, by voter
 	reports  []heard                                        // sorted by life
+	fit      map[fitting]time.Time                          // since when
+	failed   map[fitting]failure                            // lately
 	proposed map[wish]pending
 	told     map[string]time.Time // explanations, so that they are not repeated all the time
 }
@@ -62,7 +64,7 @@ func New(self cluster.NodeID, install, boot uint64, p Params) *Machine {
 		self: self, install: install, boot: boot, p: p, state: cluster.New(""),
 		lives: map[cluster.NodeID]learned{}, verdicts: map[cluster.NodeID]health.Verdict{},
 		accepted: map[cluster.NodeID]string{}, held: map[cluster.NodeID]bool{}, cast: map[cluster.NodeID]time.Time{},
-		votes:    map[cluster.NodeID]map[cluster.NodeID]castVote{},
+		votes: map[cluster.NodeID]map[cluster.NodeID]castVote{}, failed: map[fitting]failure{},
 		proposed: map[wish]pending{}, told: map[string]time.Time{},
 	}
 }
@@ -111,7 +113,8 @@ func (m *Machine) heartbeat(now time.Time, r Report) []Action {
 		return m.leadHeard(now, r) // what it means for others is looked at with the next tick
 	}
 	out := append(m.leadNodes(now), m.strange(now, r)...)
-	return append(out, m.leadMembers(now, m.speaks[r.Node])...)
+	out = append(out, m.leadMembers(now, m.speaks[r.Node])...)
+	return append(out, m.resources(now)...)
 }
 
 // Doubts tells whether there is anybody whom our detector suspects: if not, a Tick need not say who was heard.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
@@ -79,7 +80,7 @@ func (w *world) run(d *datadriven.TestData) string {
 		w.m.Reborn(w.boot["n1"])
 	case "suspect", "alive":
 		actions = w.verdict(d)
-	case "vote": // vote n2 against n3 [epoch=1] [boot=1] [voterboot=1] [seq=0] [back]
+	case "vote": // vote n2 against n3 [epoch=1] [boot=1] [voterboot=1] [voterinstall=2] [seq=0] [back]
 		actions = w.vote(d)
 	default:
 		d.Fatalf(w.t, "unknown command %s", d.Cmd)
@@ -248,6 +249,8 @@ func (w *world) vote(d *datadriven.TestData) []failover.Action {
 			ev.Vote.Boot = number(a)
 		case "voterboot":
 			ev.Boot = number(a)
+		case "voterinstall":
+			ev.Install = number(a)
 		case "seq":
 			ev.Vote.Seq = number(a)
 		case "back":
@@ -301,4 +304,68 @@ func (w *world) print(actions []failover.Action) string {
 		return "nothing\n"
 	}
 	return b.String()
+}
+
+// TestVotesNameTheNewestHeartbeat: a vote is compared with the heartbeats of its voter, so it names the newest that we sent in
+// this life, whatever else is heard in our name.
+func TestVotesNameTheNewestHeartbeat(t *testing.T) {
+	m := failover.New("n1", 1, 2, params)
+	now := time.Unix(1000, 0)
+	state := founded(t, 3)
+	state, _ = cluster.Apply(state, state.Index+1, cluster.Command{Body: cluster.Admit{Node: "n1", Install: 1, Boot: 2}})
+	m.Step(now, failover.Committed{State: state})
+	m.Step(now.Add(time.Minute), failover.Tick{})
+	now = now.Add(time.Minute)
+	vote := func() uint64 {
+		t.Helper()
+		now = now.Add(params.Beat)
+		for _, a := range m.Step(now, failover.Verdict{Verdict: health.Verdict{Node: "n3", Boot: 1, State: health.Suspect, Reason: "because"}}) {
+			if v, ok := a.(failover.CastVote); ok {
+				return v.Vote.Seq
+			}
+		}
+		t.Fatal("no vote")
+		return 0
+	}
+	for _, r := range []failover.Report{
+		{Node: "n1", Install: 1, Boot: 2, Seq: 7},
+		{Node: "n1", Install: 1, Boot: 1, Seq: 50},
+		{Node: "n1", Install: 9, Boot: 2, Seq: 60},
+		{Node: "n2", Install: 1, Boot: 2, Seq: 70},
+	} {
+		m.Step(now, r)
+	}
+	if got := vote(); got != 7 {
+		t.Errorf("it names heartbeat %d, want 7", got)
+	}
+	m.Reborn(3)
+	if got := vote(); got != 0 {
+		t.Errorf("in its new life it names heartbeat %d", got)
+	}
+}
+
+// TestOnlyTheFileGivesVotes: who is not in the cluster file sees who is silent, and does not vote.
+func TestOnlyTheFileGivesVotes(t *testing.T) {
+	m := failover.New("n9", 9, 1, params)
+	now := time.Unix(1000, 0)
+	m.Step(now, failover.Committed{State: founded(t, 3)})
+	got := m.Step(now.Add(time.Minute), failover.Verdict{Verdict: health.Verdict{Node: "n3", Boot: 1, State: health.Suspect, Reason: "because"}})
+	want := []failover.Action{failover.Explain{Kind: failover.KindSuspect, Subject: "n3", Reason: "because"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAbsurdNames: a heartbeat in a name that no node can have is not even told of.
+func TestAbsurdNames(t *testing.T) {
+	m := failover.New("n1", 1, 1, params)
+	now := time.Unix(1000, 0)
+	m.Step(now, failover.Committed{State: founded(t, 3)})
+	m.Step(now, failover.LeaderChanged{Leads: true})
+	for length, want := range map[int]int{cluster.MaxName: 1, cluster.MaxName + 1: 0} {
+		r := failover.Report{Node: cluster.NodeID(strings.Repeat("x", length)), Install: 9, Boot: 1, Seq: 1}
+		if got := m.Step(now, r); len(got) != want {
+			t.Errorf("%d bytes: %+v", length, got)
+		}
+	}
 }

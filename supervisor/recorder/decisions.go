@@ -48,7 +48,7 @@ func (t *Teller) Tell(m Moment) []cluster.Notice {
 			t.say(cluster.Event{Kind: "asked", Subject: subject, Reason: what, By: in.Command.By})
 		case core.Leave:
 			t.say(cluster.Event{Kind: "asked", Subject: string(t.node), Reason: "the process is to stop"})
-		case core.Heard, core.Stored, core.Born, core.Joined, core.Probed, core.Balanced, core.Railed:
+		case core.Heard, core.Stored, core.Born, core.Joined, core.Probed, core.Balanced, core.Railed, core.Guarded:
 		}
 	}
 	t.out = append(t.out, m.Out.Notices...)
@@ -177,6 +177,14 @@ func summary(b cluster.Body) (subject, what string) {
 		return b.Member.String(), strings.TrimSuffix(fmt.Sprintf("%s: %s", b.Admin, b.Reason), ": ")
 	case cluster.Judge:
 		return b.Member.String(), fmt.Sprintf("%s: %s", b.Condition, b.Reason)
+	case cluster.Give:
+		return b.Resource, fmt.Sprintf("give it to node %s: %s", b.Node, b.Reason)
+	case cluster.Recall:
+		return b.Resource, "take it back: " + b.Reason
+	case cluster.LetGo:
+		return b.Resource, fmt.Sprintf("node %s let go of epoch %d", b.Node, b.Epoch)
+	case cluster.SetResource:
+		return b.Resource, strings.TrimSpace(fmt.Sprintf("%s %s", b.Verb, b.Node))
 	}
 	return "", fmt.Sprintf("%T", b)
 }

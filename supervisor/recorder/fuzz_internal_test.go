@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 	"github.com/evenkeel-ha/evenkeel/supervisor/recorder/image"
 )
 
@@ -47,6 +48,7 @@ func samples(now time.Time) []step {
 			core.Submit{Until: now.Add(2 * time.Second), Command: cluster.Command{ID: "i", At: 5, By: "ann", Body: cluster.SetMode{Node: "n1", Mode: cluster.ModeStandby}}},
 			core.Probed{Member: cluster.MemberID{Pool: "p", Member: "m"}, Change: health.Change{To: health.Up, At: now, Reason: "answers"}},
 			core.Balanced{Report: converge.Report{Name: "lb", Since: now, Servers: []converge.ServerReport{{Name: "s", Sessions: 4}}}},
+			core.Guarded{Class: lease.Gate, Order: 3, Units: []core.Unit{{Resource: "vip", Epoch: 7, State: bus.ResourceHeld}}},
 			core.Railed{Rails: []core.Rail{{Name: "r1", Up: true, Since: now, Peers: 2}}},
 		}},
 		{now: now.Add(time.Second)},

@@ -85,7 +85,7 @@ func rulesOfOutput() *image.Rules {
 func rulesOfInput() *image.Rules {
 	return &image.Rules{Types: []reflect.Type{
 		reflect.TypeFor[core.Heard](), reflect.TypeFor[core.Born](), reflect.TypeFor[core.Joined](), reflect.TypeFor[core.Probed](),
-		reflect.TypeFor[core.Balanced](), reflect.TypeFor[core.Railed](), reflect.TypeFor[core.Leave](),
+		reflect.TypeFor[core.Balanced](), reflect.TypeFor[core.Railed](), reflect.TypeFor[core.Leave](), reflect.TypeFor[core.Guarded](),
 		reflect.TypeFor[*bus.Heartbeat](), reflect.TypeFor[*bus.Vote](), reflect.TypeFor[bus.Raft](), reflect.TypeFor[bus.Proposal](),
 	}}
 }

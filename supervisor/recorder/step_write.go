@@ -76,7 +76,7 @@ func (w *stepWriter) input(in core.Input) error {
 		w.uint(submitInput)
 		w.text(data)
 		return w.time(in.Until)
-	case core.Balanced, core.Born, core.Joined, core.Leave, core.Probed, core.Railed:
+	case core.Balanced, core.Born, core.Joined, core.Leave, core.Probed, core.Railed, core.Guarded:
 		return w.seldom(in)
 	}
 	return fmt.Errorf("unknown input %T", in)

@@ -38,7 +38,7 @@ func (k *keeper) note(kind, subject, reason string) {
 
 // tell reports how the balancer stands after a pass.
 func (k *keeper) tell(now time.Time, plan lbsync.Plan, err error) {
-	r := converge.Report{Name: k.spec.Name, InStep: plan.InStep && err == nil, Drift: k.drift, Epoch: epoch(k.snap.Epoch)}
+	r := converge.Report{Name: k.spec.Name, InStep: plan.InStep && err == nil, Lost: err != nil, Drift: k.drift, Epoch: epoch(k.snap.Epoch)}
 	switch {
 	case err != nil:
 		r.Reason = err.Error()
@@ -75,7 +75,7 @@ func (k *keeper) tell(now time.Time, plan lbsync.Plan, err error) {
 }
 
 func same(a, b converge.Report) bool {
-	return a.InStep == b.InStep && a.Reason == b.Reason && a.Drift == b.Drift && a.Epoch == b.Epoch && slices.Equal(a.Servers, b.Servers)
+	return a.InStep == b.InStep && a.Lost == b.Lost && a.Reason == b.Reason && a.Drift == b.Drift && a.Epoch == b.Epoch && slices.Equal(a.Servers, b.Servers)
 }
 
 // missing names what a balancer that answers does not show.

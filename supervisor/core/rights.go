@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/bus"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/failover"
+)
+
+// hold tells the guard what this node holds. Before the node has read that its present life is let in it tells nothing: what the
+// guard has of a former life it keeps until its deadline, and nobody else has it meanwhile.
+func (c *Core) hold() {
+	if !c.admitted() {
+		return
+	}
+	var out []Holding
+	for _, spec := range c.state.Spec.Resources {
+		if r := c.state.Resource(spec.Name); c.ours(r) && !r.Leaving && c.halted == "" && spec.VIP != nil {
+			out = append(out, Holding{Resource: spec.Name, Epoch: r.Epoch, VIP: *spec.VIP})
+		}
+	}
+	if c.orders > 0 && slices.EqualFunc(out, c.holdings, Holding.equal) {
+		return
+	}
+	c.orders++
+	c.holdings = out
+	c.out.Holdings, c.out.NewHoldings = out, true
+}
+
+// admitted tells whether the log has let in the life that this node lives in, be it over by now.
+func (c *Core) admitted() bool {
+	me := c.state.Node(c.cfg.Name)
+	return me.Install == c.install && me.Boot == c.boot
+}
+
+// ours tells whether a resource is held by this life of this node.
+func (c *Core) ours(r cluster.Resource) bool {
+	me := c.state.Node(c.cfg.Name)
+	return r.Holder == c.cfg.Name && c.admitted() && me.Life == cluster.LifeAlive && r.Life == me.Epoch
+}
+
+// holdUntil is when the right to hold anything ends, if nothing more is heard.
+func (c *Core) holdUntil(sent time.Time) time.Time {
+	if sent.IsZero() || !c.admitted() || c.state.Node(c.cfg.Name).Life != cluster.LifeAlive {
+		return time.Time{}
+	}
+	return c.cfg.Times.Terms.Until(sent)
+}
+
+// guarded takes what the guard says, and tells the others what is new.
+func (c *Core) guarded(in Guarded) {
+	news := c.guard.Class != in.Class || !slices.Equal(c.guard.Units, in.Units)
+	c.guard = in
+	c.urgent = c.urgent || news
+	c.letGo(c.now)
+}
+
+// letGo records what this installation does not hold any more and should not, once the guard has nothing of it.
+func (c *Core) letGo(now time.Time) {
+	if !c.admitted() || c.guard.Order < c.orders || c.orders == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.state.Resources)) {
+		r := c.state.Resource(name)
+		if r.Holder != c.cfg.Name || r.Install != c.install || c.ours(r) && !r.Leaving || c.guards(name) {
+			continue
+		}
+		if last, ok := c.gone[name]; ok && last.epoch == r.Epoch && now.Sub(last.at) < proposeRetry {
+			continue
+		}
+		c.gone[name] = parting{r.Epoch, now}
+		c.proposeOwn(cluster.LetGo{Resource: name, Epoch: r.Epoch, Node: c.cfg.Name, Reason: "node " + string(c.cfg.Name) + " has nothing of it any more"})
+	}
+}
+
+// guards tells whether the guard has anything of a resource.
+func (c *Core) guards(name string) bool {
+	return slices.ContainsFunc(c.guard.Units, func(u Unit) bool { return u.Resource == name && u.State != bus.ResourceGone })
+}
+
+// parting is a proposal that a resource was let go.
+type parting struct {
+	epoch uint64
+	at    time.Time
+}
+
+// lapse finds the lives that held something and of which nothing can act any more, as far as this voter is concerned. Their being
+// over is in our log, so that we never acknowledge them again.
+func (c *Core) lapse(now time.Time) {
+	var out []bus.Lapse
+	c.lapseDue = time.Time{}
+	if !slices.Contains(c.voters, string(c.cfg.Name)) {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.state.Resources)) {
+		r := c.state.Resource(name)
+		l := bus.Lapse{Node: string(r.Holder), Life: r.Life}
+		if r.Holder == c.cfg.Name || !c.state.Over(r) || slices.Contains(out, l) {
+			continue
+		}
+		due := c.promises.Due(string(r.Holder), r.Install, r.Boot, c.cfg.Times.Terms)
+		switch {
+		case now.After(due):
+			if len(out) < bus.MaxLapsed {
+				out = append(out, l)
+			}
+		case c.lapseDue.IsZero() || due.Before(c.lapseDue):
+			c.lapseDue = due.Add(time.Nanosecond)
+		}
+	}
+	if !slices.Equal(out, c.lapsed) {
+		c.lapsed, c.urgent = out, true
+	}
+}
+
+func (c *Core) ownResources() []bus.ResourceHealth {
+	var out []bus.ResourceHealth
+	for _, u := range c.guard.Units {
+		if len(out) < bus.MaxResources {
+			out = append(out, bus.ResourceHealth{Name: u.Resource, Epoch: u.Epoch, State: u.State, Reason: u.Reason, Idle: u.Idle})
+		}
+	}
+	return out
+}
+
+// rights is what a heartbeat says that bears on who holds what.
+func (c *Core) rights(hb *bus.Heartbeat) failover.Rights {
+	var r failover.Rights
+	if len(c.state.Spec.Resources) == 0 {
+		return r
+	}
+	for _, l := range hb.Lapsed {
+		r.Lapsed = append(r.Lapsed, failover.Lapse{Node: cluster.NodeID(l.Node), Life: l.Life})
+	}
+	for _, b := range hb.Balancers {
+		t := failover.Trouble{Name: b.Name}
+		if b.Lost {
+			t.Why = cmp.Or(b.Error, "it does not answer")
+		}
+		r.Balancers = append(r.Balancers, t)
+	}
+	for _, h := range hb.Resources {
+		switch {
+		case h.State == bus.ResourceTrouble:
+			r.Troubles = append(r.Troubles, failover.Trouble{Name: h.Name, Why: cmp.Or(h.Reason, "it cannot be taken")})
+		case h.State == bus.ResourceHeld && h.Idle:
+			r.Idle = append(r.Idle, h.Name)
+		}
+	}
+	return r
+}

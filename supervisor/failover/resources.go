@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package failover
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/placement"
+)
+
+// Lapse is a voter's word that nothing of a life can act any more.
+type Lapse struct {
+	Node cluster.NodeID
+	Life uint64 // epoch of the life
+}
+
+// Rights is what a node says that bears on who holds what. Its lists are in an order that stays the same.
+type Rights struct {
+	Lapsed    []Lapse
+	Balancers []Trouble // of its own; one that answers has no Why
+	Troubles  []Trouble // with resources that it was given
+	Idle      []string  // resources that it holds and nobody uses
+}
+
+// Trouble is what is wrong with something that has a name.
+type Trouble struct{ Name, Why string }
+
+func (r Rights) equal(o Rights) bool {
+	return slices.Equal(r.Lapsed, o.Lapsed) && slices.Equal(r.Balancers, o.Balancers) &&
+		slices.Equal(r.Troubles, o.Troubles) && slices.Equal(r.Idle, o.Idle)
+}
+
+// fitting names a node that could hold a resource.
+type fitting struct {
+	resource string
+	node     cluster.NodeID
+}
+
+// failure is that a node was given a resource and could not take it.
+type failure struct {
+	why string
+	at  time.Time
+}
+
+// failureKept is for how long a node that could not take a resource is not given it again, if another one can hold it.
+const failureKept = time.Minute
+
+// resources proposes, where the node leads, what should be decided about resources.
+func (m *Machine) resources(now time.Time) []Action {
+	if !m.leads || len(m.state.Spec.Resources) == 0 {
+		return nil
+	}
+	var out []Action
+	for _, d := range placement.Plan(m.state, m.Evidence(now)) {
+		w := wish{verb: "give", resource: d.Resource, number: d.Epoch, node: d.To}
+		if d.Takes {
+			w.verb = "recall"
+		}
+		out = append(out, m.propose(w, pending{at: now, resource: d.Resource, epoch: d.Epoch}, d.Body)...)
+	}
+	return out
+}
+
+// holds tells whether a living node holds anything: it leaves only when it has handed that over.
+func (m *Machine) holds(id cluster.NodeID) bool {
+	for _, name := range slices.Sorted(maps.Keys(m.state.Resources)) {
+		r := m.state.Resource(name)
+		if r.Holder == id && !m.state.Over(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Evidence is what this node knows beyond the log that bears on who should hold what.
+func (m *Machine) Evidence(now time.Time) placement.Evidence {
+	ev := placement.Evidence{Nodes: map[cluster.NodeID]placement.Node{}, Lapsed: map[uint64][]cluster.NodeID{}}
+	for _, n := range m.state.Spec.Nodes {
+		rep, ok := m.speaker(now, n.Name)
+		if !ok {
+			continue
+		}
+		ev.Nodes[n.Name] = known(rep, !slices.Contains(m.silent, n.Name))
+		for _, l := range rep.rights.Lapsed {
+			if n.Votes() {
+				ev.Lapsed[l.Life] = append(ev.Lapsed[l.Life], n.Name)
+			}
+		}
+	}
+	m.failures(now, ev)
+	m.fitness(now, ev)
+	return ev
+}
+
+func known(rep heard, hears bool) placement.Node {
+	n := placement.Node{
+		Heard: hears, Leaving: rep.leaving, Balancers: map[string]string{}, Troubles: map[string]string{},
+		Idle: map[string]bool{}, FitFor: map[string]time.Duration{},
+	}
+	for _, b := range rep.rights.Balancers {
+		n.Balancers[b.Name] = b.Why
+	}
+	for _, t := range rep.rights.Troubles {
+		n.Troubles[t.Name] = t.Why
+	}
+	for _, r := range rep.rights.Idle {
+		n.Idle[r] = true
+	}
+	return n
+}
+
+// failures remembers who could not take what: whoever is not asked any more does not complain.
+func (m *Machine) failures(now time.Time, ev placement.Evidence) {
+	maps.DeleteFunc(m.failed, func(_ fitting, f failure) bool { return now.Sub(f.at) >= failureKept })
+	for _, r := range m.state.Spec.Resources {
+		for _, id := range m.state.Spec.Eligible(r) {
+			n, ok := ev.Nodes[id]
+			if !ok {
+				continue
+			}
+			if why := n.Troubles[r.Name]; why != "" {
+				m.failed[fitting{r.Name, id}] = failure{why, now}
+			} else if f, ok := m.failed[fitting{r.Name, id}]; ok && m.state.Resource(r.Name).Holder != id {
+				n.Troubles[r.Name] = f.why
+			}
+		}
+	}
+}
+
+// fitness works out for how long preferred nodes could hold resources that go back to them after a while.
+func (m *Machine) fitness(now time.Time, ev placement.Evidence) {
+	fit := map[fitting]time.Time{}
+	for _, r := range m.state.Spec.Resources {
+		if after, timed := r.FailbackAfter(); !timed || after == 0 {
+			continue
+		}
+		for _, id := range r.Prefer {
+			if placement.Unfit(m.state, ev, r, id) != "" {
+				continue
+			}
+			since, ok := m.fit[fitting{r.Name, id}]
+			if !ok {
+				since = now
+			}
+			fit[fitting{r.Name, id}] = since
+			ev.Nodes[id].FitFor[r.Name] = now.Sub(since)
+		}
+	}
+	m.fit = fit
+}
