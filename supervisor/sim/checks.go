@@ -101,6 +101,9 @@ func (c *checkers) output(m *machine, out *core.Output) {
 		c.w.say(string(m.name), out.Notices[i].Kind+" "+out.Notices[i].Subject+": "+out.Notices[i].Reason)
 		c.w.told(out.Notices[i])
 	}
+	for _, n := range out.Notes {
+		c.w.say(string(m.name), "logs: "+n.Text)
+	}
 	c.member(m)
 	if len(out.Events) > 0 {
 		c.read(m, out.Events)

@@ -93,7 +93,8 @@ func (c *checkers) numbered(from *machine, env bus.Envelope) {
 // once: an epoch is given to one change of a node's life, and a request of an operator is carried out at one place of the
 // log, however often it is proposed (S5, S7, S9).
 func (c *checkers) once(e cluster.Event) {
-	if e.Epoch != 0 && e.Epoch <= c.tokens {
+	given := e.Kind != cluster.EventRecalled && e.Kind != cluster.EventResource
+	if given && e.Epoch != 0 && e.Epoch <= c.tokens {
 		c.w.violate("a number is used once (S5)", "%s of %s has epoch %d, after epoch %d", e.Kind, e.Subject, e.Epoch, c.tokens)
 	}
 	c.tokens = max(c.tokens, e.Epoch)

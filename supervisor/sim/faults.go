@@ -19,6 +19,7 @@ const (
 	PauseProcess               // its clock runs
 	FreezeMachine              // its clock stands still
 	SlowMachine                // it is woken late for a while
+	PauseGuard                 // the process that holds addresses stands still
 	CutNode                    // from everybody, on all networks
 	CutPair                    // two from each other
 	CutOneWay                  // one does not hear another
@@ -50,7 +51,7 @@ const (
 // String names the kind.
 func (k Kind) String() string {
 	names := [kinds]string{
-		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "cut node", "cut pair", "cut one-way",
+		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "guard pause", "cut node", "cut pair", "cut one-way",
 		"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
 		"wiped disk", "clock rate", "wall clock", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
 		"meddling", "operator", "new cluster file",
@@ -165,7 +166,7 @@ func (w *World) span() time.Duration {
 // inflict lets one fault happen.
 func (w *World) inflict(k Kind) {
 	switch {
-	case k <= SlowMachine:
+	case k <= PauseGuard:
 		w.inflictMachine(k)
 	case k <= HoldFrames:
 		w.inflictNetwork(k)
@@ -207,6 +208,14 @@ func (w *World) inflictMachine(k Kind) {
 	case SlowMachine:
 		m.slow = w.some(200 * time.Millisecond)
 		w.undo(d, func() { m.slow = 0 })
+	case PauseGuard:
+		if g := m.guard; g != nil {
+			g.paused = true
+			w.do(d, func() {
+				g.paused = false
+				g.read()
+			})
+		}
 	}
 }
 

@@ -61,7 +61,7 @@ func (k *keeper) look() {
 	k.next = 0
 	p := k.m.proxy
 	if !p.runs || p.hangs {
-		k.tell(converge.Report{Reason: "it does not answer", Servers: k.last.Servers})
+		k.tell(converge.Report{Lost: true, Reason: "it does not answer", Servers: k.last.Servers})
 		k.soon(lookEvery)
 		return
 	}
@@ -104,7 +104,7 @@ func (k *keeper) tell(r converge.Report) {
 	if r.InStep != k.last.InStep || !k.told {
 		r.Since = k.m.now()
 	}
-	if k.told && r.InStep == k.last.InStep && r.Reason == k.last.Reason && r.Epoch == k.last.Epoch && slices.Equal(r.Servers, k.last.Servers) {
+	if k.told && r.InStep == k.last.InStep && r.Lost == k.last.Lost && r.Reason == k.last.Reason && r.Epoch == k.last.Epoch && slices.Equal(r.Servers, k.last.Servers) {
 		return
 	}
 	k.last, k.told = r, true

@@ -41,6 +41,7 @@ type machine struct {
 	checks []*check
 	proxy  *proxy // nil = none
 	keeper *keeper
+	guard  *guard // nil = nothing to hold
 
 	// What the checkers know.
 	heard   []sighting       // by place of whom it heard
@@ -115,6 +116,7 @@ func (m *machine) end() {
 	m.paused = false
 	if m.clock.stopped {
 		m.clock.goOn(m.w.now)
+		m.guard.thawed()
 	}
 }
 
@@ -195,6 +197,7 @@ func (m *machine) step(inputs ...core.Input) {
 			m.keeper.take(out.Duties)
 		}
 	}
+	m.guard.tell(&out)
 	for _, a := range out.Answers {
 		m.w.answered(m, a)
 	}
@@ -293,6 +296,7 @@ func (m *machine) resume() {
 	m.paused = false
 	if m.clock.stopped {
 		m.clock.goOn(m.w.now)
+		m.guard.thawed()
 	}
 	m.armed = 0
 	m.waken()
@@ -323,6 +327,9 @@ func (m *machine) waken() {
 func (m *machine) powerOff() {
 	m.end()
 	m.off = true
+	if m.guard != nil {
+		m.guard.units, m.guard.mail, m.guard.order = nil, nil, 0
+	}
 	if m.app != nil {
 		m.app.power(false)
 	}

@@ -62,9 +62,15 @@ func (w *World) operate() {
 	}
 	mode := []cluster.Mode{cluster.ModeActive, cluster.ModeActive, cluster.ModeStandby, cluster.ModeMaintenance}
 	admin := []cluster.Admin{cluster.AdminReady, cluster.AdminReady, cluster.AdminDrain, cluster.AdminMaint}
-	if w.rng.IntN(3) == 0 {
+	switch {
+	case w.opt.Resources > 0 && w.rng.IntN(3) == 0:
+		verbs := []cluster.Verb{cluster.VerbMove, cluster.VerbMove, cluster.VerbRestart, cluster.VerbBan, cluster.VerbClear, cluster.VerbEnable, cluster.VerbDisable}
+		body = cluster.SetResource{
+			Resource: fmt.Sprintf("vip%d", 1+w.rng.IntN(w.opt.Resources)), Verb: verbs[w.rng.IntN(len(verbs))], Node: w.anyNode().name,
+		}
+	case w.rng.IntN(3) == 0:
 		body = cluster.SetMode{Node: w.anyNode().name, Mode: mode[w.rng.IntN(len(mode))], Force: w.rng.IntN(4) == 0}
-	} else {
+	default:
 		body = cluster.SetMember{Member: member, Admin: admin[w.rng.IntN(len(admin))], Force: w.rng.IntN(4) == 0}
 	}
 	w.say("FAULT", fmt.Sprintf("operator at %s: %T %+v", m.name, body, body))

@@ -27,7 +27,10 @@ type Options struct {
 	Balancers int // nodes with a balancer
 	Witnesses int // nodes that only vote
 	Plain     int // machines with an application and without Evenkeel
+	Resources int // virtual addresses that nodes hold
 
+	Failback  string        // of the resources
+	Tied      bool          // the first resource is held only where a balancer is in step
 	Floor     int           // drain floor; 0 = the default
 	Deadline  time.Duration // of drains
 	SlowStart time.Duration
@@ -93,6 +96,8 @@ func Random(seed uint64, profiles []Profile) Options {
 			o.Kinds = append(o.Kinds, k)
 		}
 	}
+	o.Resources, o.Failback = rng.IntN(3), []string{"", "", cluster.FailbackImmediately, "after 10s"}[rng.IntN(4)]
+	o.Tied = rng.IntN(2) == 0
 	return o
 }
 
@@ -146,6 +151,19 @@ func (o Options) spec() cluster.Spec {
 			b.Nodes = append(b.Nodes, cluster.NodeID(fmt.Sprintf("lb%d", i+1)))
 		}
 		s.Balancers = []cluster.BalancerSpec{b}
+	}
+	for i := range o.Resources {
+		r := cluster.ResourceSpec{
+			Name: fmt.Sprintf("vip%d", i+1), Failback: o.Failback,
+			VIP: &cluster.VIPSpec{Addresses: []string{fmt.Sprintf("10.0.2.%d/24", i+1)}, Interface: "eth0"},
+		}
+		if i == 0 {
+			r.Prefer = []cluster.NodeID{s.Nodes[len(s.Nodes)-1-o.Witnesses].Name}
+		}
+		if i == 0 && o.Tied && o.Balancers > 0 {
+			r.Balancer = balancerName
+		}
+		s.Resources = append(s.Resources, r)
 	}
 	if o.Web+o.Plain == 0 {
 		return s

@@ -43,6 +43,9 @@ func (w *World) wrong() string {
 	if why := w.membersWrong(state); why != "" {
 		return why
 	}
+	if why := w.resourcesWrong(state); why != "" {
+		return why
+	}
 	for _, m := range w.nodes {
 		if m.acts() && m.proxy != nil {
 			if why := w.proxyWrong(m, state); why != "" {
@@ -86,6 +89,46 @@ func (w *World) membersWrong(state cluster.State) string {
 		if (o.app.fate == appRuns && !o.off) != (member.Condition == cluster.Up) {
 			return fmt.Sprintf("%s is taken for %s", o.name, member.Condition)
 		}
+	}
+	return ""
+}
+
+// resourcesWrong wants every resource to be held, by a node that can hold it, if there is one.
+func (w *World) resourcesWrong(state cluster.State) string {
+	for _, spec := range state.Spec.Resources {
+		r := state.Resource(spec.Name)
+		fit := slices.ContainsFunc(w.nodes, func(m *machine) bool { return m.acts() && w.unfit(state, spec, m) == "" })
+		switch {
+		case r.Holder == "" && fit:
+			return "nobody holds " + spec.Name
+		case r.Holder == "", state.Over(r) && !fit:
+			continue
+		case r.Leaving || state.Over(r):
+			return fmt.Sprintf("%s is held by %s, which lets it go or is lost", spec.Name, r.Holder)
+		}
+		m := w.machine(string(r.Holder))
+		if _, ok := m.guard.serves(spec.Name); !ok {
+			return fmt.Sprintf("%s is held by %s, and nothing answers", spec.Name, r.Holder)
+		}
+		if _, timed := spec.FailbackAfter(); timed && len(spec.Prefer) > 0 && r.Holder != spec.Prefer[0] && state.Node(r.Holder).Mode != cluster.ModeMaintenance {
+			if home := w.machine(string(spec.Prefer[0])); home.acts() && w.unfit(state, spec, home) == "" {
+				return fmt.Sprintf("%s is held by %s and not by %s", spec.Name, r.Holder, home.name)
+			}
+		}
+		if why := w.unfit(state, spec, m); fit && why != "" && state.Node(m.name).Mode != cluster.ModeMaintenance {
+			return fmt.Sprintf("%s is held by %s, and others could: %s", spec.Name, r.Holder, why)
+		}
+	}
+	return ""
+}
+
+// unfit tells why a machine that runs cannot hold a resource.
+func (w *World) unfit(state cluster.State, spec cluster.ResourceSpec, m *machine) string {
+	if why := state.Unfit(spec.Name, m.name); why != "" || spec.Balancer == "" {
+		return why
+	}
+	if m.proxy == nil || !m.proxy.runs || m.proxy.hangs {
+		return "its balancer does not answer"
 	}
 	return ""
 }

@@ -123,11 +123,15 @@ func (w *World) running() int {
 	return n
 }
 
+// underWay is how long what was proposed before all was right may still be on its way into the log.
+const underWay = 5 * time.Second
+
 // stayQuiet wants nothing to be decided and no balancer to be touched (L11).
 func (w *World) stayQuiet() {
 	if w.broken != nil {
 		return
 	}
+	w.pass(w.now + underWay)
 	began, commands, leaders := w.now, w.tally.Commands, w.tally.Leaders
 	states := map[cluster.NodeID]uint64{}
 	for _, m := range w.nodes {

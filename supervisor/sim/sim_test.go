@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 	"github.com/evenkeel-ha/evenkeel/supervisor/sim"
 )
 
@@ -23,6 +24,7 @@ var (
 func times(profile string, beat time.Duration, pulses, election int, age time.Duration) core.Times {
 	return core.Times{
 		Profile: profile, Beat: beat, Missed: 3, Pulse: beat / time.Duration(pulses), Slack: beat / 10, SuspectAfter: 3 * beat,
+		Terms:   lease.Terms{Hold: age * 12 / 5, Pause: age, Margin: beat / 5, Drift: 0.05},
 		VoteTTL: 3 * beat, FreshWithin: beat * 3 / 2, QuorumAge: age, StartGrace: 30 * beat, ElectionPulses: election,
 	}
 }

@@ -65,6 +65,11 @@ func New(o Options) *World {
 		m := w.addMachine(cluster.NodeID(fmt.Sprintf("app%d", i+1)))
 		m.app = &app{w: w, on: m}
 	}
+	if o.Resources > 0 {
+		for _, m := range w.nodes {
+			m.guard = &guard{m: m}
+		}
+	}
 	for i := range o.Balancers {
 		m := w.nodes[o.Web+i]
 		m.proxy = newProxy(w, m)
