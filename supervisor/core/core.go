@@ -59,6 +59,8 @@ type Core struct {
 	reports       map[string]converge.Report
 	promises      *lease.Promises
 	guard         Guarded            // what it said last
+	resources     []string           // of state, sorted
+	rightsChanged bool               // the log went on since the guard was told what it holds
 	holdings      []Holding          // what it was told last
 	orders        uint64             // how often
 	gone          map[string]parting // by resource

@@ -191,3 +191,15 @@ func TestNewLifeOfAnotherIsListenedToAnew(t *testing.T) {
 		t.Fatalf("it is never heard: %s", got)
 	}
 }
+
+// TestWhoeverIsElectedCarriesOutWhatWaits: a request that waited for a leader is decided as soon as its own node leads.
+func TestWhoeverIsElectedCarriesOutWhatWaits(t *testing.T) {
+	a := start(t, core.Config{}, core.Identity{Install: 1, Boot: 5}, held(t, nil, "n1"))
+	a.step(0, core.Submit{Command: cluster.Command{ID: "1", Body: cluster.SetMode{Node: "n2", Mode: cluster.ModeStandby}}, Until: a.now.Add(time.Minute)})
+	for a.Leader() == "" {
+		a.pass(lan.Pulse)
+	}
+	if len(a.got) != 1 || a.got[0].Err != nil {
+		t.Fatalf("%q leads, and the answer is %+v", a.Leader(), a.got)
+	}
+}

@@ -250,13 +250,14 @@ func (c *Core) apply(e consensus.Committed) {
 // halt stops applying entries: guessing would let this node drift apart from the others.
 func (c *Core) halt(why string) {
 	c.halted = why
-	c.dirty = true
+	c.dirty, c.rightsChanged = true, true
 	c.notice("node.halted", string(c.cfg.Name), why)
 }
 
 // stateChanged tells everybody in the process that the log went on.
 func (c *Core) stateChanged() {
-	c.dirty = true
+	c.dirty, c.rightsChanged = true, true
+	c.resources = slices.Sorted(maps.Keys(c.state.Resources))
 	if c.state.Revision != c.specRevision {
 		c.specRevision, c.specAt = c.state.Revision, c.now
 		c.specChanged()
@@ -360,15 +361,18 @@ func (c *Core) concerns(id cluster.NodeID) bool {
 
 func (c *Core) leadership(out consensus.Output) {
 	leader, _ := c.nodeOf(out.Leader)
-	if leader != c.leader {
+	changed := leader != c.leader
+	if changed {
 		c.leader = leader
 		c.notice("cluster.leader", cmp.Or(string(leader), c.cfg.Cluster),
 			cmp.Or(map[bool]string{true: "leads the cluster"}[leader != ""], "the cluster has no leader"))
-		c.resubmit()
 	}
 	if out.IsLeader != c.leads {
 		c.leads = out.IsLeader
 		c.consider(failover.LeaderChanged{Leads: c.leads})
+	}
+	if changed {
+		c.resubmit() // to ourselves, if we lead
 	}
 }
 

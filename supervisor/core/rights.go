@@ -4,7 +4,6 @@ package core
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -16,9 +15,10 @@ import (
 // hold tells the guard what this node holds. Before the node has read that its present life is let in it tells nothing: what the
 // guard has of a former life it keeps until its deadline, and nobody else has it meanwhile.
 func (c *Core) hold() {
-	if !c.admitted() {
+	if !c.rightsChanged || !c.admitted() {
 		return
 	}
+	c.rightsChanged = false
 	var out []Holding
 	for _, spec := range c.state.Spec.Resources {
 		if r := c.state.Resource(spec.Name); c.ours(r) && !r.Leaving && c.halted == "" && spec.VIP != nil {
@@ -63,10 +63,10 @@ func (c *Core) guarded(in Guarded) {
 
 // letGo records what this installation does not hold any more and should not, once the guard has nothing of it.
 func (c *Core) letGo(now time.Time) {
-	if !c.admitted() || c.guard.Order < c.orders || c.orders == 0 {
+	if len(c.resources) == 0 || !c.admitted() || c.guard.Order < c.orders || c.orders == 0 {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.state.Resources)) {
+	for _, name := range c.resources {
 		r := c.state.Resource(name)
 		if r.Holder != c.cfg.Name || r.Install != c.install || c.ours(r) && !r.Leaving || c.guards(name) {
 			continue
@@ -95,10 +95,10 @@ type parting struct {
 func (c *Core) lapse(now time.Time) {
 	var out []bus.Lapse
 	c.lapseDue = time.Time{}
-	if !slices.Contains(c.voters, string(c.cfg.Name)) {
+	if len(c.resources) == 0 && len(c.lapsed) == 0 || !slices.Contains(c.voters, string(c.cfg.Name)) {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.state.Resources)) {
+	for _, name := range c.resources {
 		r := c.state.Resource(name)
 		l := bus.Lapse{Node: string(r.Holder), Life: r.Life}
 		if r.Holder == c.cfg.Name || !c.state.Over(r) || slices.Contains(out, l) {
