@@ -157,6 +157,28 @@ func TestDetectorParams(t *testing.T) {
 	NewDetector(DetectorParams{})
 }
 
+// TestDetectorParamsAtTheirBounds asks for what is just allowed, and for a little more or less.
+func TestDetectorParamsAtTheirBounds(t *testing.T) {
+	for name, edit := range map[string]func(p *DetectorParams, by int){
+		"longest beat":   func(p *DetectorParams, by int) { p.Beat = time.Hour + time.Duration(by) },
+		"shortest beat":  func(p *DetectorParams, by int) { p.Beat = 1 - time.Duration(by) },
+		"longest tick":   func(p *DetectorParams, by int) { p.Tick = time.Hour + time.Duration(by) },
+		"shortest tick":  func(p *DetectorParams, by int) { p.Tick = 1 - time.Duration(by) },
+		"longest slack":  func(p *DetectorParams, by int) { p.Slack = time.Hour + time.Duration(by) },
+		"shortest slack": func(p *DetectorParams, by int) { p.Slack = -time.Duration(by) },
+		"most missed":    func(p *DetectorParams, by int) { p.Missed = 1000 + by },
+		"fewest missed":  func(p *DetectorParams, by int) { p.Missed = 1 - by },
+	} {
+		p := DetectorParams{Beat: time.Second, Missed: 3, Tick: time.Second}
+		if edit(&p, 0); p.Validate() != nil {
+			t.Errorf("%s: %v", name, p.Validate())
+		}
+		if edit(&p, 1); p.Validate() == nil {
+			t.Errorf("%s: one beyond is accepted", name)
+		}
+	}
+}
+
 // TestDetectorProperties plays random calls, the clock stepping both ways, and checks what must hold for any of them.
 func TestDetectorProperties(t *testing.T) {
 	nodes := []string{"a", "b", "c"}

@@ -101,6 +101,28 @@ func TestJudgeParams(t *testing.T) {
 	NewJudge(JudgeParams{})
 }
 
+// TestJudgeParamsAtTheirBounds asks for what is just allowed, and for a little more or less.
+func TestJudgeParamsAtTheirBounds(t *testing.T) {
+	for name, edit := range map[string]func(p *JudgeParams, by int){
+		"most flips":     func(p *JudgeParams, by int) { p.MaxFlips = 1000 + by },
+		"fewest flips":   func(p *JudgeParams, by int) { p.MaxFlips = -by },
+		"longest rise":   func(p *JudgeParams, by int) { p.Rise = 1000 + by },
+		"shortest rise":  func(p *JudgeParams, by int) { p.Rise = 1 - by },
+		"longest fall":   func(p *JudgeParams, by int) { p.Fall = 1000 + by },
+		"shortest fall":  func(p *JudgeParams, by int) { p.Fall = 1 - by },
+		"narrow window":  func(p *JudgeParams, by int) { p.FlipWindow = 1 - time.Duration(by) },
+		"short holddown": func(p *JudgeParams, by int) { p.HoldDown = 1 - time.Duration(by) },
+	} {
+		p := JudgeParams{Rise: 1, Fall: 1, MaxFlips: 1, FlipWindow: time.Second, HoldDown: time.Second}
+		if edit(&p, 0); p.Validate() != nil {
+			t.Errorf("%s: %v", name, p.Validate())
+		}
+		if edit(&p, 1); p.Validate() == nil {
+			t.Errorf("%s: one beyond is accepted", name)
+		}
+	}
+}
+
 // TestJudgeProperties plays random results at random times, the clock stepping both ways.
 func TestJudgeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -198,6 +198,27 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestEpochsOfOneProcess(t *testing.T) {
+	began := time.Unix(1000, 0)
+	one := Epoch{PID: 7, Started: began, Gen: "a"}
+	if same := (Epoch{PID: 7, Started: began.UTC(), Gen: "a"}); !one.Equal(same) {
+		t.Error("the zone of a time makes another process of it")
+	}
+	for _, other := range []Epoch{{PID: 8, Started: began, Gen: "a"}, {PID: 7, Started: began.Add(time.Second), Gen: "a"}, {PID: 7, Started: began, Gen: "b"}} {
+		if one.Equal(other) {
+			t.Errorf("%+v is taken for %+v", other, one)
+		}
+	}
+	for _, set := range []Epoch{{PID: 7}, {Started: began}, {Gen: "a"}} {
+		if set.IsZero() {
+			t.Errorf("%+v is taken for unset", set)
+		}
+	}
+	if !(Epoch{}).IsZero() {
+		t.Error("the zero epoch is set")
+	}
+}
+
 func TestCapacityIsAddedBeforeItIsTaken(t *testing.T) {
 	m := NewMachine()
 	have := Snapshot{Epoch: Epoch{PID: 1}, Servers: map[Key]Have{

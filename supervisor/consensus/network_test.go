@@ -48,6 +48,7 @@ type host struct {
 	replica *consensus.Replica
 	machine machine
 	writing []*consensus.Append
+	leader  uint64 // as told last
 	stuck   bool
 	wanted  bool
 }
@@ -175,7 +176,7 @@ func (n *network) drain(h *host) {
 		if k := len(out.Committed); k > 0 {
 			h.replica.Applied(out.Committed[k-1].Index)
 		}
-		h.wanted = h.wanted || out.WantSnapshot
+		h.wanted, h.leader = h.wanted || out.WantSnapshot, out.Leader
 		if out.IsLeader {
 			n.lead(h.id, out.Term)
 		}

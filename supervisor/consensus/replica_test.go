@@ -329,6 +329,9 @@ func TestStatusNamesEverybody(t *testing.T) {
 		if !slices.Equal(s.Voters(), []uint64{1, 2, 3}) || s.Leader != n.leader().id {
 			t.Errorf("%d: %+v", id, s)
 		}
+		if h := n.hosts[id]; h.leader != s.Leader || n.leaders[s.Term] != s.Leader {
+			t.Errorf("%d was told that %d leads, and all were told of %d; it is %d", id, h.leader, n.leaders[s.Term], s.Leader)
+		}
 		for _, m := range s.Members {
 			if m.Node != nodeName(m.ID) || m.Role != consensus.RoleVoter {
 				t.Errorf("%d: %+v", id, m)

@@ -175,6 +175,60 @@ func TestAppendsAreAnsweredInOrder(t *testing.T) {
 	}
 }
 
+// TestSecondOfTwoAppendsIsAnsweredFirst has two writes open and confirms the later one: what rests on it must not leave, then or ever.
+func TestSecondOfTwoAppendsIsAnsweredFirst(t *testing.T) {
+	entryAt := func(index uint64) []byte {
+		return frameOf(t, message(raftpb.MsgApp, 3, func(m *raftpb.Message) {
+			m.Index, m.LogTerm, m.Commit = new(index-1), new(uint64(3)), new(uint64(10))
+			m.Entries = []*raftpb.Entry{{Index: new(index), Term: new(uint64(3)), Data: []byte("x")}}
+		}))
+	}
+	for name, second := range map[string][]byte{
+		"the next entry": entryAt(12),
+		"a commit":       frameOf(t, message(raftpb.MsgHeartbeat, 3, func(m *raftpb.Message) { m.Commit = new(uint64(11)) })),
+		"a newer term":   frameOf(t, message(raftpb.MsgHeartbeat, 5, nil)),
+		"a vote": frameOf(t, message(raftpb.MsgVote, 4, func(m *raftpb.Message) {
+			m.Index, m.LogTerm, m.Context = new(uint64(11)), new(uint64(3)), []byte("CampaignTransfer") // which the lease of a leader does not hold up
+		})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := twoVoters(t)
+			step := func(frame []byte) *consensus.Append {
+				t.Helper()
+				if err := r.Step(2, frame); err != nil {
+					t.Fatal(err)
+				}
+				var open *consensus.Append
+				for out, more := r.Ready(); more; out, more = r.Ready() {
+					if out.Append != nil {
+						open = out.Append
+					}
+				}
+				if open == nil {
+					t.Fatal("nothing to write")
+				}
+				return open
+			}
+			first := step(entryAt(11))
+			later := step(second)
+			r.Appended(later)
+			r.Appended(first)
+			if out, more := r.Ready(); more {
+				t.Fatalf("a failed replica has work: %+v", out)
+			}
+			if s := r.Status(); !strings.Contains(s.Failed, "out of order") {
+				t.Fatalf("status %+v", s)
+			}
+			if err := r.Step(2, entryAt(11)); !errors.Is(err, consensus.ErrFailed) {
+				t.Fatalf("it still listens: %v", err)
+			}
+			if err := r.Propose([]byte("x")); !errors.Is(err, consensus.ErrFailed) {
+				t.Fatalf("it still proposes: %v", err)
+			}
+		})
+	}
+}
+
 // TestPoisonedChangeIsSkippedByAll commits a change that no replica can accept: it must come out as nothing, not as a crash.
 func TestPoisonedChangeIsSkippedByAll(t *testing.T) {
 	r := twoVoters(t)

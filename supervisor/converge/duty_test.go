@@ -166,6 +166,28 @@ func show(duties []converge.Duty) string {
 	return b.String()
 }
 
+// TestWhoSaidItFirst: a word that says what the log knows already changes neither the reason nor since when it is so; a newer one
+// brings both along.
+func TestWhoSaidItFirst(t *testing.T) {
+	n2 := cluster.MemberID{Pool: "web", Member: "n2"}
+	state := apply(t, founded(t), cluster.Judge{Member: n2, Condition: cluster.Down, Reason: "the log says down"})
+	for _, m := range state.Spec.Members() {
+		if m.Agentless() {
+			continue
+		}
+		want := cluster.Standing{Service: cluster.Out, Reason: "its node says down", Since: 77}
+		if m.ID == n2 {
+			want.Reason, want.Since = "the log says down", state.Member(n2).Since
+		}
+		got := converge.Standing(state, converge.Evidence{Health: map[cluster.MemberID]converge.Health{
+			m.ID: {Condition: cluster.Down, Reason: "its node says down", Since: 77},
+		}}, m)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", m.ID, diff)
+		}
+	}
+}
+
 // genEvidence draws what a node may know.
 func genEvidence() *rapid.Generator[converge.Evidence] {
 	return rapid.Custom(func(t *rapid.T) converge.Evidence {
