@@ -180,6 +180,6 @@ func (p planner) removeVoter() (Change, bool) {
 // replaced says that a newer installation of the same node is a learner on its way in, so that the old one is left to it.
 func (p planner) replaced(old Member) bool {
 	return slices.ContainsFunc(p.status.Members, func(m Member) bool {
-		return m.Role == RoleLearner && m.Node == old.Node && p.wanted(m.ID)
+		return m.Role == RoleLearner && m.Node == old.Node && p.wantedVoter(m.ID)
 	})
 }
