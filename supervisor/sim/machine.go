@@ -42,6 +42,7 @@ type machine struct {
 	proxy  *proxy // nil = none
 	keeper *keeper
 	guard  *guard // nil = nothing to hold
+	newer  bool   // its frames are those of a later version of the codec
 
 	// What the checkers know.
 	heard   []sighting       // by place of whom it heard
