@@ -47,7 +47,7 @@ func (c *Core) ours(r cluster.Resource) bool {
 
 // holdUntil is when the right to hold anything ends, if nothing more is heard.
 func (c *Core) holdUntil(sent time.Time) time.Time {
-	if sent.IsZero() || !c.admitted() || c.state.Node(c.cfg.Name).Life != cluster.LifeAlive {
+	if sent.IsZero() || len(c.holdings) == 0 || !c.admitted() || c.state.Node(c.cfg.Name).Life != cluster.LifeAlive {
 		return time.Time{}
 	}
 	return c.cfg.Times.Terms.Until(sent)

@@ -25,7 +25,10 @@ func (m *Machine) sweep(now time.Time) []Action {
 	for i := range m.members {
 		out = append(out, m.leadMember(now, i)...)
 	}
-	return append(out, m.resources(now)...)
+	if m.planned.IsZero() || now.Sub(m.planned) >= planEvery {
+		out = append(out, m.resources(now)...)
+	}
+	return out
 }
 
 // leadMembers looks at the members at the given places that wait for the log:

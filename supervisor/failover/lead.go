@@ -63,7 +63,7 @@ func (m *Machine) propose(w wish, p pending, b cluster.Body) []Action {
 
 // lead returns what the leader proposes now. Everybody else proposes nothing.
 func (m *Machine) lead(now time.Time) []Action {
-	m.swept = time.Time{}
+	m.swept, m.planned = time.Time{}, time.Time{}
 	return m.sweep(now)
 }
 

@@ -38,6 +38,7 @@ type Machine struct {
 	electors [][]cluster.NodeID       // by place in members, who can speak about it
 	speaks   map[cluster.NodeID][]int // by node, the places in members about which it can speak
 	swept    time.Time                // when all members were last looked at
+	planned  time.Time                // when it was last worked out who should hold what
 
 	verdicts map[cluster.NodeID]health.Verdict
 	silent   []cluster.NodeID          // suspect by the verdicts, sorted

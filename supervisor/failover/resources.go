@@ -48,11 +48,16 @@ type failure struct {
 // failureKept is for how long a node that could not take a resource is not given it again, if another one can hold it.
 const failureKept = time.Minute
 
+// planEvery is how often it is worked out who should hold what when nothing is heard and decided that bears on it: time alone
+// brings a resource home, and makes a failure forgotten.
+const planEvery = time.Second
+
 // resources proposes, where the node leads, what should be decided about resources.
 func (m *Machine) resources(now time.Time) []Action {
 	if !m.leads || len(m.state.Spec.Resources) == 0 {
 		return nil
 	}
+	m.planned = now
 	var out []Action
 	for _, d := range placement.Plan(m.state, m.Evidence(now)) {
 		w := wish{verb: "give", resource: d.Resource, number: d.Epoch, node: d.To}

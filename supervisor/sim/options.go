@@ -96,7 +96,7 @@ func Random(seed uint64, profiles []Profile) Options {
 			o.Kinds = append(o.Kinds, k)
 		}
 	}
-	o.Resources, o.Failback = rng.IntN(3), []string{"", "", cluster.FailbackImmediately, "after 10s"}[rng.IntN(4)]
+	o.Resources, o.Failback = []int{0, 0, 1, 2}[rng.IntN(4)], []string{"", "", cluster.FailbackImmediately, "after 10s"}[rng.IntN(4)]
 	o.Tied = rng.IntN(2) == 0
 	return o
 }
