@@ -19,7 +19,7 @@ import (
 func sampleHeartbeat() bus.Heartbeat {
 	return bus.Heartbeat{
 		Epoch: 7, Revision: 3, Applied: 4211, Leader: "n2", Leaving: true, SentUnixMs: 1767225600123, Version: "0.1.0",
-		Seen:    []bus.Seen{{Node: "n2", Boot: 4, Seq: 90210}, {Node: "n3", Boot: 1, Seq: 17}},
+		Seen:    []bus.Seen{{Node: "n2", Install: 1 << 63, Boot: 4, Seq: 90210}, {Node: "n3", Boot: 1, Seq: 17}},
 		Members: []bus.MemberHealth{{Pool: "web", Member: "n1", State: bus.StateDown, Reason: "tcp 127.0.0.1:80: connection refused", SinceUnixMs: 5, N: 2}},
 		Balancers: []bus.BalancerHealth{{
 			Name: "edge", InStep: true, SinceUnixMs: 9, Error: "e", Drift: 1, Pending: 2, Epoch: "4711",
@@ -35,7 +35,7 @@ func genName() *rapid.Generator[string]          { return rapid.StringN(1, -1, b
 func genHeartbeat() *rapid.Generator[bus.Heartbeat] {
 	states := rapid.SampledFrom([]string{bus.StateUp, bus.StateDown, bus.StateUnknown})
 	seen := rapid.Custom(func(t *rapid.T) bus.Seen {
-		return bus.Seen{Node: genName().Draw(t, "node"), Boot: rapid.Uint64().Draw(t, "boot"), Seq: rapid.Uint64().Draw(t, "seq")}
+		return bus.Seen{Node: genName().Draw(t, "node"), Install: rapid.Uint64().Draw(t, "install"), Boot: rapid.Uint64().Draw(t, "boot"), Seq: rapid.Uint64().Draw(t, "seq")}
 	})
 	member := rapid.Custom(func(t *rapid.T) bus.MemberHealth {
 		return bus.MemberHealth{
@@ -89,7 +89,7 @@ func TestHeartbeatWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"e":7,"r":3,"a":4211,"l":"n2","lv":true,"t":1767225600123,"v":"0.1.0","s":[{"n":"n2","b":4,"s":90210},{"n":"n3","b":1,"s":17}],` +
+	want := `{"e":7,"r":3,"a":4211,"l":"n2","lv":true,"t":1767225600123,"v":"0.1.0","s":[{"n":"n2","i":9223372036854775808,"b":4,"s":90210},{"n":"n3","b":1,"s":17}],` +
 		`"m":[{"p":"web","m":"n1","s":"down","r":"tcp 127.0.0.1:80: connection refused","t":5,"n":2}],` +
 		`"b":[{"n":"edge","i":true,"t":9,"e":"e","d":1,"p":2,"ep":"4711","s":[{"b":"web","s":"n1","a":"drain","o":"UP","w":100,"c":12,"p":"draining","r":"r"}]}],` +
 		`"rl":[{"n":"a","u":true,"p":2}]}`

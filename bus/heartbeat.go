@@ -102,8 +102,10 @@ type ResourceHealth struct {
 // Seen acknowledges one node's frames up to a sequence number of one life.
 type Seen struct {
 	Node string `json:"n"`
-	Boot uint64 `json:"b,omitempty"`
-	Seq  uint64 `json:"s,omitempty"`
+	// Install and Boot name the life; another installation of the node counts its boots from the beginning.
+	Install uint64 `json:"i,omitempty"`
+	Boot    uint64 `json:"b,omitempty"`
+	Seq     uint64 `json:"s,omitempty"`
 }
 
 // MemberHealth is one member as its own node sees it.

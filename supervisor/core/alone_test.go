@@ -184,7 +184,7 @@ func (a *alone) from(node string, body bus.Body) core.Heard {
 
 // acknowledges is a heartbeat that acknowledges all that n1 has sent so far, and knows the same cluster file.
 func (a *alone) acknowledges() *bus.Heartbeat {
-	return &bus.Heartbeat{Revision: 5, Seen: []bus.Seen{{Node: "n1", Boot: 5, Seq: a.sent}}}
+	return &bus.Heartbeat{Revision: 5, Seen: []bus.Seen{{Node: "n1", Install: 1, Boot: 5, Seq: a.sent}}}
 }
 
 // says is a heartbeat that says something about member web/n2.

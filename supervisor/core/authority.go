@@ -83,7 +83,7 @@ func (c *Core) seenVector() []bus.Seen {
 	for _, s := range c.state.Spec.Nodes {
 		st, at := c.state.Node(s.Name), c.seen[s.Name]
 		if st.Life == cluster.LifeAlive && at.install == st.Install && at.boot == st.Boot && len(out) < bus.MaxSeen {
-			out = append(out, bus.Seen{Node: string(s.Name), Boot: at.boot, Seq: at.seq})
+			out = append(out, bus.Seen{Node: string(s.Name), Install: at.install, Boot: at.boot, Seq: at.seq})
 		}
 	}
 	return out
@@ -101,7 +101,7 @@ func (c *Core) acknowledged(env bus.Envelope, hb *bus.Heartbeat) {
 		return
 	}
 	for _, s := range hb.Seen {
-		if s.Node == string(c.cfg.Name) && s.Boot == c.boot {
+		if s.Node == string(c.cfg.Name) && s.Install == c.install && s.Boot == c.boot {
 			c.book.Acked(env.From, s.Seq)
 		}
 	}

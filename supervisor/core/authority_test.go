@@ -37,6 +37,7 @@ func TestAcknowledgements(t *testing.T) {
 		"without a file":              {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Revision = 0 }, false},
 		"of our former life":          {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen[0].Boot = 4 }, false},
 		"of a life that is not ours":  {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen[0].Boot = 6 }, false},
+		"of another installation's":   {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen[0].Install = 7 }, false},
 		"about another node":          {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen[0].Node = "n3" }, false},
 		"about nobody":                {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen = nil }, false},
 		"before we had said anything": {"n2", func(_ *bus.Envelope, h *bus.Heartbeat) { h.Seen[0].Seq = 0 }, false},
@@ -107,7 +108,7 @@ func TestNewLifeEarnsItsAuthority(t *testing.T) {
 	if a.Authority() == "" {
 		t.Fatal("the former life's acknowledgement counts")
 	}
-	a.step(0, a.from("n2", &bus.Heartbeat{Revision: 5, Seen: []bus.Seen{{Node: "n1", Boot: 6, Seq: a.sent}}}))
+	a.step(0, a.from("n2", &bus.Heartbeat{Revision: 5, Seen: []bus.Seen{{Node: "n1", Install: 1, Boot: 6, Seq: a.sent}}}))
 	a.pass(lan.Pulse)
 	if a.Authority() != "" {
 		t.Fatal(a.Authority())
@@ -122,13 +123,13 @@ func TestOnlyAdmittedLivesAreAcknowledged(t *testing.T) {
 		from []uint64 // installation, life and number of what comes from n3
 		want []bus.Seen
 	}{
-		"the admitted life":       {nil, []uint64{3, 5, 7}, []bus.Seen{{Node: "n3", Boot: 5, Seq: 7}}},
-		"the newest number":       {nil, []uint64{3, 5, 7, 3, 5, 9}, []bus.Seen{{Node: "n3", Boot: 5, Seq: 9}}},
-		"an older number":         {nil, []uint64{3, 5, 7, 3, 5, 6}, []bus.Seen{{Node: "n3", Boot: 5, Seq: 7}}},
+		"the admitted life":       {nil, []uint64{3, 5, 7}, []bus.Seen{{Node: "n3", Install: 3, Boot: 5, Seq: 7}}},
+		"the newest number":       {nil, []uint64{3, 5, 7, 3, 5, 9}, []bus.Seen{{Node: "n3", Install: 3, Boot: 5, Seq: 9}}},
+		"an older number":         {nil, []uint64{3, 5, 7, 3, 5, 6}, []bus.Seen{{Node: "n3", Install: 3, Boot: 5, Seq: 7}}},
 		"another installation":    {nil, []uint64{13, 5, 7}, nil},
-		"a second installation":   {nil, []uint64{3, 5, 7, 13, 5, 9}, []bus.Seen{{Node: "n3", Boot: 5, Seq: 7}}},
+		"a second installation":   {nil, []uint64{3, 5, 7, 13, 5, 9}, []bus.Seen{{Node: "n3", Install: 3, Boot: 5, Seq: 7}}},
 		"a former life":           {nil, []uint64{3, 4, 7}, nil},
-		"a former life comes too": {nil, []uint64{3, 5, 7, 3, 4, 9}, []bus.Seen{{Node: "n3", Boot: 5, Seq: 7}}},
+		"a former life comes too": {nil, []uint64{3, 5, 7, 3, 4, 9}, []bus.Seen{{Node: "n3", Install: 3, Boot: 5, Seq: 7}}},
 		"a life not yet admitted": {nil, []uint64{3, 6, 7}, nil},
 		"a life that is over":     {condemned, []uint64{3, 5, 7}, nil},
 	} {
@@ -165,7 +166,7 @@ func TestNewLivesAreAcknowledged(t *testing.T) {
 			in.Envelope.Install, in.Envelope.Boot, in.Envelope.Seq = next.Install, next.Boot, 2
 			a.step(0, in)
 			a.pass(2 * lan.Beat)
-			if diff := cmp.Diff([]bus.Seen{{Node: "n3", Boot: next.Boot, Seq: 2}}, a.beat.Seen); diff != "" {
+			if diff := cmp.Diff([]bus.Seen{{Node: "n3", Install: next.Install, Boot: next.Boot, Seq: 2}}, a.beat.Seen); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -13,7 +13,7 @@ func (c *checkers) active(m *machine, u *unit) {
 			continue
 		}
 		other, ok := o.guard.serves(u.Resource)
-		if ok && other.until.After(other.thaw) && u.until.After(u.thaw) {
+		if ok && other.until.After(o.guard.thaw) && u.until.After(m.guard.thaw) {
 			c.w.violate("one holder (S1)", "%s answers for %s in epoch %d for %s more, and %s in epoch %d for %s more",
 				m.name, u.Resource, u.Epoch, u.until.Sub(m.now()), o.name, other.Epoch, other.until.Sub(o.now()))
 		}

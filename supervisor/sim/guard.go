@@ -25,6 +25,7 @@ type guard struct {
 	mail   []order // not yet read
 	paused bool
 	life   uint32    // of the supervisor that spoke last
+	thaw   time.Time // deadlines up to this one may rest on what was heard before the machine stood still, with its clock
 	fought bool      // a stranger has its addresses
 	told   time.Time // the deadline that it was told last
 }
@@ -35,7 +36,6 @@ type unit struct {
 
 	held  bool
 	until time.Time // by the clock of its machine
-	thaw  time.Time // deadlines up to this one may rest on what was heard before the machine stood still, with its clock
 }
 
 // order is what a core tells its guard.
@@ -163,8 +163,6 @@ func (g *guard) thawed() {
 	if g == nil {
 		return
 	}
-	for _, u := range g.units {
-		u.thaw = g.m.w.opt.Times.Terms.Until(g.m.now())
-	}
+	g.thaw = g.m.w.opt.Times.Terms.Until(g.m.now())
 	g.read()
 }

@@ -109,7 +109,7 @@ func (n *network) heal() {
 	for _, row := range n.ways {
 		for _, ways := range row {
 			for i := range ways {
-				ways[i].cut, ways[i].hold = false, 0
+				ways[i].cut, ways[i].hold, ways[i].last = false, 0, 0
 			}
 		}
 	}
