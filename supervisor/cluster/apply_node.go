@@ -5,7 +5,6 @@ package cluster
 import (
 	"cmp"
 	"fmt"
-	"slices"
 )
 
 func (a *applier) admit(b Admit) string {
@@ -52,12 +51,7 @@ func (a *applier) condemn(b Condemn) string {
 	if n.Epoch != b.Epoch {
 		return fmt.Sprintf("node %s lives in epoch %d; the votes speak about epoch %d", b.Node, n.Epoch, b.Epoch)
 	}
-	voters, said := a.Spec.Voters(), 0
-	for _, v := range voters {
-		if v != b.Node && slices.Contains(b.Votes, v) {
-			said++
-		}
-	}
+	voters, said := a.Spec.Voters(), a.Spec.Against(b.Node, b.Votes)
 	if need := len(voters)/2 + 1; said < need {
 		return fmt.Sprintf("node %s: %d of %d voters do not hear it, %d needed", b.Node, said, len(voters), need)
 	}

@@ -43,12 +43,7 @@ func (a *applier) unproven(b Give, r Resource) string {
 		return fmt.Sprintf("resource %s: node %s is not proven to be cut off", b.Resource, r.Holder)
 	case ProofLease:
 	}
-	voters, said := a.Spec.Voters(), 0
-	for _, v := range voters {
-		if v != r.Holder && slices.Contains(b.Lapsed, v) {
-			said++
-		}
-	}
+	voters, said := a.Spec.Voters(), a.Spec.Against(r.Holder, b.Lapsed)
 	if need := len(voters)/2 + 1; said < need {
 		return fmt.Sprintf("resource %s: %d of %d voters say that the right of node %s has run out, %d needed", b.Resource, said, len(voters), r.Holder, need)
 	}

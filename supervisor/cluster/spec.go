@@ -231,6 +231,17 @@ func (s Spec) Voters() []NodeID {
 	return out
 }
 
+// Against counts the voters among those who said something against a node. Its own word does not count.
+func (s Spec) Against(node NodeID, said []NodeID) int {
+	n := 0
+	for _, v := range s.Voters() {
+		if v != node && slices.Contains(said, v) {
+			n++
+		}
+	}
+	return n
+}
+
 // BalancersOf returns the balancers that the node runs, in the file's order.
 func (s Spec) BalancersOf(node NodeID) []BalancerSpec {
 	var out []BalancerSpec

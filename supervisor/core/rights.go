@@ -39,15 +39,19 @@ func (c *Core) admitted() bool {
 	return me.Install == c.install && me.Boot == c.boot
 }
 
+// living tells whether that life goes on.
+func (c *Core) living() bool {
+	return c.admitted() && c.state.Node(c.cfg.Name).Life == cluster.LifeAlive
+}
+
 // ours tells whether a resource is held by this life of this node.
 func (c *Core) ours(r cluster.Resource) bool {
-	me := c.state.Node(c.cfg.Name)
-	return r.Holder == c.cfg.Name && c.admitted() && me.Life == cluster.LifeAlive && r.Life == me.Epoch
+	return r.Holder == c.cfg.Name && c.living() && r.Life == c.state.Node(c.cfg.Name).Epoch
 }
 
 // holdUntil is when the right to hold anything ends, if nothing more is heard.
 func (c *Core) holdUntil(sent time.Time) time.Time {
-	if sent.IsZero() || len(c.holdings) == 0 || !c.admitted() || c.state.Node(c.cfg.Name).Life != cluster.LifeAlive {
+	if sent.IsZero() || len(c.holdings) == 0 || !c.living() {
 		return time.Time{}
 	}
 	return c.cfg.Times.Terms.Until(sent)

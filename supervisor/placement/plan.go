@@ -86,18 +86,7 @@ func (p planner) proven(r cluster.ResourceSpec, st cluster.Resource) bool {
 		return false
 	case cluster.ProofLease:
 	}
-	return p.lapsed(st) > len(p.s.Spec.Voters())/2
-}
-
-// lapsed counts the voters who say that nothing of the holder's life can act any more.
-func (p planner) lapsed(st cluster.Resource) int {
-	n := 0
-	for _, v := range p.s.Spec.Voters() {
-		if v != st.Holder && slices.Contains(p.ev.Lapsed[st.Life], v) {
-			n++
-		}
-	}
-	return n
+	return p.s.Spec.Against(st.Holder, p.ev.Lapsed[st.Life]) > len(p.s.Spec.Voters())/2
 }
 
 // lost words why a holder is taken for lost.
