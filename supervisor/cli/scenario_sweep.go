@@ -273,7 +273,7 @@ func worldProfiles() ([]sim.Profile, error) {
 	for _, w := range []struct {
 		profile string
 		weight  int
-	}{{config.ProfileWAN, 32}, {config.ProfileLAN, 4}, {config.ProfileFast, 1}} {
+	}{{config.ProfileWAN, 44}, {config.ProfileLAN, 4}, {config.ProfileFast, 1}} {
 		t, err := config.Derive(w.profile)
 		if err != nil {
 			return nil, err

@@ -16,6 +16,7 @@ type ResourceSpec struct {
 	Nodes    []NodeID `json:"nodes,omitempty" jsonschema:"Nodes that may hold it (default: every node but witnesses)."`
 	Prefer   []NodeID `json:"prefer,omitempty" jsonschema:"Nodes that should hold it, the best first (default: none is better than another)."`
 	Balancer string   `json:"balancer,omitempty" jsonschema:"It is held only where this balancer answers."`
+	Pool     string   `json:"pool,omitempty" jsonschema:"It is held only where the node's own member of this pool is up."`
 	Requires Proof    `json:"requires,omitempty" jsonschema:"What must be proven of a lost holder before another node takes over: lease (default: its right has run out), quorum (a majority called it dead) or fencing (it is cut off)."`
 	Failback string   `json:"failback,omitempty" jsonschema:"When it goes back to a better node that can hold it again: never (default), immediately, when-idle, or after 10m."`
 }
@@ -74,6 +75,16 @@ func (s Spec) Resource(name string) (ResourceSpec, bool) {
 		return ResourceSpec{}, false
 	}
 	return s.Resources[i], true
+}
+
+// MemberOn returns the member of a pool that lives on a node.
+func (s Spec) MemberOn(pool string, id NodeID) (Member, bool) {
+	members := s.Members()
+	i := slices.IndexFunc(members, func(m Member) bool { return m.ID.Pool == pool && m.Node == id })
+	if i < 0 {
+		return Member{}, false
+	}
+	return members[i], true
 }
 
 // Eligible returns the nodes that the cluster file lets hold the resource, the preferred ones first and in their order.

@@ -68,6 +68,22 @@ func (v *validator) holding(path string, s Spec, r ResourceSpec) {
 	default:
 		v.add(path+".failback", r.Failback, "write never, immediately, when-idle, or a time such as after 10m")
 	}
+	v.vetoes(path, s, r)
+}
+
+// vetoes checks what must be well on a node that holds the resource.
+func (v *validator) vetoes(path string, s Spec, r ResourceSpec) {
+	if r.Pool != "" {
+		if _, ok := s.Pool(r.Pool); !ok {
+			v.add(path+".pool", r.Pool, "no pool of this name")
+			return
+		}
+		for _, n := range s.Eligible(r) {
+			if _, ok := s.MemberOn(r.Pool, n); !ok {
+				v.add(path+".pool", r.Pool, "node %s has no member in it, so it never holds the resource; name those that have one in nodes", n)
+			}
+		}
+	}
 	if r.Balancer == "" {
 		return
 	}

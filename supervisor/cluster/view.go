@@ -33,6 +33,7 @@ type View struct {
 	Nodes     []NodeView     `json:"nodes"`
 	Balancers []BalancerView `json:"balancers"`
 	Pools     []PoolView     `json:"pools"`
+	Resources []ResourceView `json:"resources,omitempty"`
 }
 
 // QuorumView tells how many voters stand behind this node.
@@ -75,6 +76,10 @@ type NodeView struct {
 	Version   string `json:"version,omitempty"`
 	RailsUp   int    `json:"rails_up"`
 	Rails     int    `json:"rails"`
+	// Class is what stops the node when its right has run out and nothing of it runs any more: gate, timed-set or address.
+	// ClassReason tells why it is no better one, on the node that answers.
+	Class       string `json:"class,omitempty"`
+	ClassReason string `json:"class_reason,omitempty"`
 }
 
 // BalancerView is one balancer on one node.

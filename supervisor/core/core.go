@@ -58,17 +58,20 @@ type Core struct {
 	probing       map[cluster.MemberID]bool // members that we probe, and which of them quietly
 	reports       map[string]converge.Report
 	promises      *lease.Promises
-	guard         Guarded            // what it said last
-	resources     []string           // of state, sorted
-	rightsChanged bool               // the log went on since the guard was told what it holds
-	holdings      []Holding          // what it was told last
-	orders        uint64             // how often
-	gone          map[string]parting // by resource
-	lapsed        []bus.Lapse        // what we say as a voter
-	lapseDue      time.Time          // when that may change; zero = not by itself
-	heldTo        uint64             // last raft index of our log when the replica started
-	caughtUp      bool               // we have read again what it held then
-	backed        time.Time          // when our newest heartbeat was sent that a majority acknowledged; zero without authority
+	guard         Guarded              // what it said last
+	class         lease.Class          // the worst of its classes
+	resources     []string             // of state, sorted
+	rightsChanged bool                 // the log went on since the guard was told what it holds
+	holdings      []Holding            // what it was told last
+	links         []string             // where it may come to hold something, as it was told
+	orders        uint64               // how often it was told
+	allowed       map[string]time.Time // by resource, when the heartbeat was sent that its newest right rests on
+	gone          map[string]parting   // by resource
+	lapsed        []bus.Lapse          // what we say as a voter
+	lapseDue      time.Time            // when that may change; zero = not by itself
+	heldTo        uint64               // last raft index of our log when the replica started
+	caughtUp      bool                 // we have read again what it held then
+	backed        time.Time            // when our newest heartbeat was sent that a majority acknowledged; zero without authority
 	rails         []Rail
 	waiters       map[string]waiter
 	leaving       bool
@@ -126,7 +129,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 		peers: map[cluster.NodeID]peer{}, seen: map[cluster.NodeID]sighting{},
 		foreign: map[string]stranger{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},
-		promises: lease.NewPromises(now), gone: map[string]parting{},
+		promises: lease.NewPromises(now), gone: map[string]parting{}, allowed: map[string]time.Time{},
 		authority: "the node has just started", dirty: true,
 	}
 	return c, c.restore(held.Log)

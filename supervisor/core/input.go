@@ -71,6 +71,7 @@ type Submit struct {
 // Guarded is what the guard of this node says: the process that holds what the node is given to hold.
 type Guarded struct {
 	Class lease.Class
+	Why   string // the class is no better one
 	Order uint64 // the newest Output.Order that it knows of
 	Units []Unit // sorted by resource
 }

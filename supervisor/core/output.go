@@ -28,9 +28,12 @@ type Output struct {
 	Holdings    []Holding
 	NewHoldings bool
 	Order       uint64
+	// Links are the interfaces on which this node may come to hold something. They come with the holdings.
+	Links []string
 	// HoldUntil replaces the moment from which on the guard may hold nothing of that order; the zero time is now. It is told at
-	// every step. A guard that knows another order moves no deadline.
-	HoldUntil time.Time
+	// every step. A guard that knows another order moves no deadline. HoldSince is when the heartbeat was sent that the right
+	// rests on: a clock that goes on while the machine sleeps has to count from there.
+	HoldUntil, HoldSince time.Time
 	// Members replace the members to probe, if NewMembers.
 	Members    []Probe
 	NewMembers bool

@@ -90,6 +90,11 @@ func (c *Core) problemsOf(v cluster.View) []string {
 			out = append(out, fmt.Sprintf("balancer %s on %s is not in step%s", b.Name, b.Node, colon(b.Reason)))
 		}
 	}
+	for _, r := range v.Resources {
+		if why := resourceProblem(r); why != "" {
+			out = append(out, why)
+		}
+	}
 	for _, p := range v.Pools {
 		for _, m := range p.Members {
 			if m.Service == cluster.Out && m.Admin == cluster.AdminReady && !c.excused(m.Node) {

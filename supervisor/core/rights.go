@@ -19,18 +19,39 @@ func (c *Core) hold() {
 		return
 	}
 	c.rightsChanged = false
+	links, needed := c.mayHold()
+	if c.orders == 0 && !needed {
+		return
+	}
 	var out []Holding
 	for _, spec := range c.state.Spec.Resources {
 		if r := c.state.Resource(spec.Name); c.ours(r) && !r.Leaving && c.halted == "" && spec.VIP != nil {
 			out = append(out, Holding{Resource: spec.Name, Epoch: r.Epoch, VIP: *spec.VIP})
 		}
 	}
-	if c.orders > 0 && slices.EqualFunc(out, c.holdings, Holding.equal) {
+	if c.orders > 0 && slices.EqualFunc(out, c.holdings, Holding.equal) && slices.Equal(links, c.links) {
 		return
 	}
 	c.orders++
-	c.holdings = out
-	c.out.Holdings, c.out.NewHoldings = out, true
+	c.holdings, c.links = out, links
+	c.out.Holdings, c.out.Links, c.out.NewHoldings = out, links, true
+}
+
+// mayHold names the interfaces on which this node may come to hold something, and tells whether it needs a guard at all.
+func (c *Core) mayHold() (links []string, needed bool) {
+	for _, spec := range c.state.Spec.Resources {
+		if spec.VIP == nil || !slices.Contains(c.state.Spec.Eligible(spec), c.cfg.Name) {
+			continue
+		}
+		needed = true
+		if !slices.Contains(links, spec.VIP.Interface) {
+			links = append(links, spec.VIP.Interface)
+		}
+	}
+	for _, name := range c.resources {
+		needed = needed || c.state.Resource(name).Holder == c.cfg.Name
+	}
+	return links, needed
 }
 
 // admitted tells whether the log has let in the life that this node lives in, be it over by now.
@@ -49,30 +70,39 @@ func (c *Core) ours(r cluster.Resource) bool {
 	return r.Holder == c.cfg.Name && c.living() && r.Life == c.state.Node(c.cfg.Name).Epoch
 }
 
-// holdUntil is when the right to hold anything ends, if nothing more is heard.
-func (c *Core) holdUntil(sent time.Time) time.Time {
-	if sent.IsZero() || len(c.holdings) == 0 || !c.living() {
-		return time.Time{}
+// right tells the guard when the right to hold anything ends, if nothing more is heard, and remembers that it was told.
+func (c *Core) right() {
+	c.out.Order = c.orders
+	if c.backed.IsZero() || len(c.holdings) == 0 || !c.living() {
+		return
 	}
-	return c.cfg.Times.Terms.Until(sent)
+	c.out.HoldSince, c.out.HoldUntil = c.backed, c.cfg.Times.Terms.Until(c.backed)
+	for _, h := range c.holdings {
+		c.allowed[h.Resource] = c.backed
+	}
 }
 
 // guarded takes what the guard says, and tells the others what is new.
 func (c *Core) guarded(in Guarded) {
 	news := c.guard.Class != in.Class || !slices.Equal(c.guard.Units, in.Units)
 	c.guard = in
+	if c.class == "" {
+		c.class = in.Class
+	} else if in.Class != "" {
+		c.class = c.class.Worse(in.Class)
+	}
 	c.urgent = c.urgent || news
 	c.letGo(c.now)
 }
 
-// letGo records what this installation does not hold any more and should not, once the guard has nothing of it.
+// letGo records what this installation does not hold any more and should not, once nothing of it is left here.
 func (c *Core) letGo(now time.Time) {
-	if len(c.resources) == 0 || !c.admitted() || c.guard.Order < c.orders || c.orders == 0 {
+	if len(c.resources) == 0 || !c.admitted() || c.orders == 0 {
 		return
 	}
 	for _, name := range c.resources {
 		r := c.state.Resource(name)
-		if r.Holder != c.cfg.Name || r.Install != c.install || c.ours(r) && !r.Leaving || c.guards(name) {
+		if r.Holder != c.cfg.Name || r.Install != c.install || c.ours(r) && !r.Leaving || !c.released(now, name) {
 			continue
 		}
 		if last, ok := c.gone[name]; ok && last.epoch == r.Epoch && now.Sub(last.at) < proposeRetry {
@@ -81,6 +111,20 @@ func (c *Core) letGo(now time.Time) {
 		c.gone[name] = parting{r.Epoch, now}
 		c.proposeOwn(cluster.LetGo{Resource: name, Epoch: r.Epoch, Node: c.cfg.Name, Reason: "node " + string(c.cfg.Name) + " has nothing of it any more"})
 	}
+}
+
+// released tells whether nothing of a resource, which the guard is not to hold, is left on this machine: the guard says so, or
+// the last moment has passed until which it was ever allowed to. A guard that is dead or stopped says nothing, and the kernel
+// ends by then what it left.
+func (c *Core) released(now time.Time, name string) bool {
+	if c.guard.Order >= c.orders {
+		return !c.guards(name)
+	}
+	last := c.started // a former process told it nothing later
+	if at, ok := c.allowed[name]; ok {
+		last = at
+	}
+	return now.After(last.Add(c.cfg.Times.Terms.Gone(c.class)))
 }
 
 // guards tells whether the guard has anything of a resource.

@@ -51,7 +51,7 @@ func TestHoldsWhatItWasGiven(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, core.Config{}, core.Identity{Install: 1, Boot: 5}, held(t, c.more, "n1", "n2", "n3"))
-			if !a.out.NewHoldings || len(a.out.Holdings) != c.want || a.out.Order != 1 {
+			if orders := min(uint64(len(c.more)), 1); a.out.NewHoldings != (orders > 0) || len(a.out.Holdings) != c.want || a.out.Order != orders {
 				t.Fatalf("order %d (%t): %+v", a.out.Order, a.out.NewHoldings, a.out.Holdings)
 			}
 			if !a.out.HoldUntil.IsZero() {
@@ -92,12 +92,13 @@ func TestRightEnds(t *testing.T) {
 	}
 }
 
-// TestLetsGoWhenTheGuardHas: the log learns of it when the guard knows the newest order and has nothing left.
+// TestLetsGoWhenTheGuardHas: the log learns of it when the guard knows the newest order and has nothing left. A guard that says
+// nothing is not waited for longer than its right can last.
 func TestLetsGoWhenTheGuardHas(t *testing.T) {
 	a := leading(t, withVIP(), given("n1"))
 	unit := core.Unit{Resource: "vip", Epoch: 5, State: bus.ResourceHeld}
 	guard := func(order uint64, units ...core.Unit) {
-		a.step(time.Millisecond, core.Guarded{Class: lease.Gate, Order: order, Units: units})
+		a.step(time.Millisecond, core.Guarded{Class: lease.Gate, Order: order, Units: units}, a.from("n2", knows(a)))
 		a.pass(lan.Beat)
 	}
 	guard(a.out.Order, unit)
@@ -120,6 +121,33 @@ func TestLetsGoWhenTheGuardHas(t *testing.T) {
 	} {
 		if guard(c.order, c.units...); holder() != c.want {
 			t.Fatalf("%s: %q holds it", c.what, holder())
+		}
+	}
+}
+
+// TestDeadGuardIsNotWaitedFor: what it was allowed to hold is gone when the right has ended that it was told of last, however its
+// class ends it.
+func TestDeadGuardIsNotWaitedFor(t *testing.T) {
+	for class, want := range map[lease.Class]time.Duration{
+		lease.Gate: lan.Terms.Gone(lease.Gate), lease.Address: lan.Terms.Gone(lease.Address), "": lan.Terms.Gone(lease.Address),
+	} {
+		a := leading(t, withVIP(), given("n1"))
+		a.step(time.Millisecond, core.Guarded{Class: class, Order: a.out.Order}, a.from("n2", knows(a)))
+		since := a.out.HoldSince
+		disable := cluster.SetResource{Resource: "vip", Verb: cluster.VerbDisable}
+		a.step(0, core.Submit{Command: cluster.Command{ID: "1", Body: disable}, Until: a.now.Add(time.Second)})
+		a.step(0, core.Guarded{Class: class}) // another one, which was told nothing yet
+		for {
+			a.step(time.Millisecond, a.from("n2", knows(a)))
+			s := a.State()
+			if passed := a.now.Sub(since); s.Resource("vip").Holder == "" {
+				if passed <= want {
+					t.Errorf("class %q: let go of after %s, its right lasts for %s", class, passed, want)
+				}
+				break
+			} else if passed > want+time.Second {
+				t.Fatalf("class %q: it is waited for", class)
+			}
 		}
 	}
 }

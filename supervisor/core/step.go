@@ -26,8 +26,8 @@ func (c *Core) Step(now time.Time, inputs ...Input) Output {
 	}
 	c.settle(now)
 	c.hold()
-	c.out.Order = c.orders
-	c.out.Until, c.out.HoldUntil, c.due = c.until, c.holdUntil(c.backed), c.next()
+	c.right()
+	c.out.Until, c.due = c.until, c.next()
 	return c.out
 }
 

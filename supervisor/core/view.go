@@ -39,6 +39,7 @@ func (c *Core) View(now time.Time) cluster.View {
 	said := c.balancersSaid()
 	v.Balancers = c.balancerViews(now, said)
 	v.Pools = c.poolViews(now, said)
+	v.Resources = c.resourceViews(now)
 	v.Verdict, v.Problems = c.assess(now, v)
 	return v
 }
@@ -48,10 +49,10 @@ func (c *Core) nodeView(now time.Time, s cluster.NodeSpec) cluster.NodeView {
 	v := cluster.NodeView{
 		Name: s.Name, Life: st.Life.String(), Reason: st.Reason, Since: st.Since, Mode: st.Mode, ModeBy: st.ModeBy,
 		Votes: s.Votes(), Witness: s.Witness, Leads: c.leader == s.Name, Address: s.Address,
-		Epoch: st.Epoch, Boot: st.Boot, SilenceMs: -1, Log: c.roleInLog(s.Name),
+		Epoch: st.Epoch, Boot: st.Boot, SilenceMs: -1, Log: c.roleInLog(s.Name), Class: string(c.classOf(s.Name)),
 	}
 	if s.Name == c.cfg.Name {
-		v.SilenceMs, v.Revision, v.Version = 0, c.state.Revision, c.cfg.Version
+		v.SilenceMs, v.Revision, v.Version, v.ClassReason = 0, c.state.Revision, c.cfg.Version, c.guard.Why
 		rails := c.ownRails()
 		v.Rails, v.RailsUp = len(rails), railsUp(rails)
 		return v

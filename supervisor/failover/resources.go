@@ -58,8 +58,13 @@ func (m *Machine) resources(now time.Time) []Action {
 		return nil
 	}
 	m.planned = now
+	ev := m.observed(now)
+	m.noteFailures(now, ev)
+	m.addFailures(now, ev)
+	m.noteFitness(now, ev)
+	m.addFitness(now, ev)
 	var out []Action
-	for _, d := range placement.Plan(m.state, m.Evidence(now)) {
+	for _, d := range placement.Plan(m.state, ev) {
 		w := wish{verb: "give", resource: d.Resource, number: d.Epoch, node: d.To}
 		if d.Takes {
 			w.verb = "recall"
@@ -80,8 +85,17 @@ func (m *Machine) holds(id cluster.NodeID) bool {
 	return false
 }
 
-// Evidence is what this node knows beyond the log that bears on who should hold what.
+// Evidence is what this node knows beyond the log that bears on who should hold what. Where it leads, that includes what it
+// remembers.
 func (m *Machine) Evidence(now time.Time) placement.Evidence {
+	ev := m.observed(now)
+	m.addFailures(now, ev)
+	m.addFitness(now, ev)
+	return ev
+}
+
+// observed is what is heard from the nodes now.
+func (m *Machine) observed(now time.Time) placement.Evidence {
 	ev := placement.Evidence{Nodes: map[cluster.NodeID]placement.Node{}, Lapsed: map[uint64][]cluster.NodeID{}}
 	for _, n := range m.state.Spec.Nodes {
 		rep, ok := m.speaker(now, n.Name)
@@ -95,8 +109,6 @@ func (m *Machine) Evidence(now time.Time) placement.Evidence {
 			}
 		}
 	}
-	m.failures(now, ev)
-	m.fitness(now, ev)
 	return ev
 }
 
@@ -117,26 +129,33 @@ func known(rep heard, hears bool) placement.Node {
 	return n
 }
 
-// failures remembers who could not take what: whoever is not asked any more does not complain.
-func (m *Machine) failures(now time.Time, ev placement.Evidence) {
+// noteFailures remembers who could not take what: whoever is not asked any more does not complain.
+func (m *Machine) noteFailures(now time.Time, ev placement.Evidence) {
 	maps.DeleteFunc(m.failed, func(_ fitting, f failure) bool { return now.Sub(f.at) >= failureKept })
 	for _, r := range m.state.Spec.Resources {
 		for _, id := range m.state.Spec.Eligible(r) {
-			n, ok := ev.Nodes[id]
-			if !ok {
-				continue
-			}
-			if why := n.Troubles[r.Name]; why != "" {
+			if why := ev.Nodes[id].Troubles[r.Name]; why != "" {
 				m.failed[fitting{r.Name, id}] = failure{why, now}
-			} else if f, ok := m.failed[fitting{r.Name, id}]; ok && m.state.Resource(r.Name).Holder != id {
+			}
+		}
+	}
+}
+
+// addFailures adds what is remembered to what is known.
+func (m *Machine) addFailures(now time.Time, ev placement.Evidence) {
+	for _, r := range m.state.Spec.Resources {
+		for _, id := range m.state.Spec.Eligible(r) {
+			f, failed := m.failed[fitting{r.Name, id}]
+			n, heard := ev.Nodes[id]
+			if failed && heard && n.Troubles[r.Name] == "" && now.Sub(f.at) < failureKept && m.state.Resource(r.Name).Holder != id {
 				n.Troubles[r.Name] = f.why
 			}
 		}
 	}
 }
 
-// fitness works out for how long preferred nodes could hold resources that go back to them after a while.
-func (m *Machine) fitness(now time.Time, ev placement.Evidence) {
+// noteFitness keeps since when preferred nodes could hold resources that go back to them after a while.
+func (m *Machine) noteFitness(now time.Time, ev placement.Evidence) {
 	fit := map[fitting]time.Time{}
 	for _, r := range m.state.Spec.Resources {
 		if after, timed := r.FailbackAfter(); !timed || after == 0 {
@@ -151,8 +170,18 @@ func (m *Machine) fitness(now time.Time, ev placement.Evidence) {
 				since = now
 			}
 			fit[fitting{r.Name, id}] = since
-			ev.Nodes[id].FitFor[r.Name] = now.Sub(since)
 		}
 	}
 	m.fit = fit
+}
+
+// addFitness adds for how long that is.
+func (m *Machine) addFitness(now time.Time, ev placement.Evidence) {
+	for _, r := range m.state.Spec.Resources {
+		for _, id := range r.Prefer {
+			if since, ok := m.fit[fitting{r.Name, id}]; ok && ev.Nodes[id].FitFor != nil {
+				ev.Nodes[id].FitFor[r.Name] = now.Sub(since)
+			}
+		}
+	}
 }

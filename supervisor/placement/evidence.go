@@ -3,6 +3,7 @@
 package placement
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -46,10 +47,34 @@ func (ev Evidence) unfit(r cluster.ResourceSpec, id cluster.NodeID) string {
 	return n.Troubles[r.Name]
 }
 
+// unwell tells why the node's own service keeps it from holding a resource; empty if nothing does.
+func unwell(s cluster.State, r cluster.ResourceSpec, id cluster.NodeID) string {
+	if r.Pool == "" {
+		return ""
+	}
+	m, ok := s.Spec.MemberOn(r.Pool, id)
+	if !ok {
+		return fmt.Sprintf("node %s has no member in pool %s", id, r.Pool)
+	}
+	switch st := s.Member(m.ID); st.Condition {
+	case cluster.Up:
+		return ""
+	case cluster.Down:
+		return fmt.Sprintf("member %s is down", m.ID)
+	default:
+		return fmt.Sprintf("nothing is known of member %s", m.ID)
+	}
+}
+
 // Unfit tells why a node cannot hold a resource now; empty if it can.
 func Unfit(s cluster.State, ev Evidence, r cluster.ResourceSpec, id cluster.NodeID) string {
 	if why := s.Unfit(r.Name, id); why != "" {
 		return why
 	}
-	return ev.unfit(r, id)
+	return passing(s, ev, r, id)
+}
+
+// passing tells why a node cannot hold a resource here and now, although the log lets it; empty if it can.
+func passing(s cluster.State, ev Evidence, r cluster.ResourceSpec, id cluster.NodeID) string {
+	return cmp.Or(ev.unfit(r, id), unwell(s, r, id))
 }

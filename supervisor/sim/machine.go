@@ -147,22 +147,12 @@ func (m *machine) open(p *parcel, inputs []core.Input) []core.Input {
 		if msg.To != "" && msg.To != string(m.name) {
 			continue
 		}
-		env, body := msg.Envelope, msg.Body
-		if p.wire != nil {
-			var err error
-			if env, err = m.w.sealer.Open(p.wire[i]); err == nil {
-				body, err = bus.DecodeBody(env.Kind, env.Payload)
-			}
-			if err != nil {
-				m.w.violate("a frame of ours cannot be read", "%s from %s: %v", m.name, p.from.name, err)
-				return inputs
-			}
-		}
+		env := msg.Envelope
 		if !m.window.Accept(env.From, env.Install, env.Boot, env.Seq) {
 			continue
 		}
 		m.w.checks.heard(m, p, env)
-		inputs = append(inputs, core.Heard{Envelope: env, Body: body, At: now})
+		inputs = append(inputs, core.Heard{Envelope: env, Body: msg.Body, At: now})
 	}
 	return inputs
 }

@@ -15,7 +15,6 @@ type parcel struct {
 	sent     time.Duration  // of the world
 	shown    time.Time      // of the sender's clock
 	messages []core.Message // all of the step; the receiver takes what is for it
-	wire     [][]byte       // the same as sealed frames, in worlds that speak the real codec
 }
 
 // way is one direction between two machines, on one network. Number 0 is the service network; the others are rails.
