@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab/app"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 )
@@ -27,9 +28,12 @@ func (f *Fleet) firstSpec() cluster.Spec {
 		spec.Nodes = append(spec.Nodes, cluster.NodeSpec{
 			Name: m.ID(), Address: address, Labels: map[string]string{"role": string(m.Role)}, Witness: m.Role == RoleWitness,
 		})
-		if m.Role == RoleBalancer {
+		if m.Role == RoleBalancer && !f.opts.Together {
 			spec.Balancers = append(spec.Balancers, m.balancerSpec())
 		}
+	}
+	if f.opts.Together {
+		spec.Balancers = []cluster.BalancerSpec{f.together()}
 	}
 	if f.opts.Web > 0 {
 		members := cluster.MemberSpec{Nodes: map[string]string{"role": string(RoleWeb)}, Port: AppPort}
@@ -53,6 +57,16 @@ func (m *Machine) balancerSpec() cluster.BalancerSpec {
 	}
 	if p.Options.Ring {
 		b.Ring = RingName
+	}
+	return b
+}
+
+// together is the balancer that all balancer machines run.
+func (f *Fleet) together() cluster.BalancerSpec {
+	b := cluster.BalancerSpec{Name: Together}
+	for _, m := range f.Balancers() {
+		b.Nodes = append(b.Nodes, m.ID())
+		b.Socket = m.Kept().inside()
 	}
 	return b
 }
@@ -82,7 +96,11 @@ func (f *Fleet) nodeFile(m *Machine) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "node: %s\ncluster: %s\ntiming: %s\n", m.Name, f.opts.Cluster, f.opts.Timing)
 	fmt.Fprintf(&b, "data_dir: %s\nkey_file: %s\nbootstrap: %s\n", m.DataDir(), f.Shared("cluster.key"), f.Shared("cluster.yaml"))
-	fmt.Fprintf(&b, "api:\n  socket: %s\nrails:\n", m.Socket())
+	fmt.Fprintf(&b, "api:\n  socket: %s\n", m.Socket())
+	if f.opts.GuardClass != "" {
+		fmt.Fprintf(&b, "guard:\n  class: %s\n", f.opts.GuardClass)
+	}
+	b.WriteString("rails:\n")
 	for rail := 1; rail <= f.opts.Rails; rail++ {
 		var seeds []string
 		for _, other := range others {
@@ -99,6 +117,9 @@ func (f *Fleet) proxyFile(p *Proxy) string {
 	o := p.Options
 	var b strings.Builder
 	fmt.Fprintf(&b, "global\n  stats socket %s mode 600 level %s\n  maxconn 4000\n  nbthread 1\n  hard-stop-after 5s\n", p.Socket(), o.Level)
+	if f.opts.Together {
+		fmt.Fprintf(&b, "  stats socket %s mode 600 level %s\n", p.inside(), o.Level)
+	}
 	if o.StateFile {
 		fmt.Fprintf(&b, "  server-state-file %s\n", p.StateFile())
 	}
@@ -115,7 +136,14 @@ func (f *Fleet) proxyFile(p *Proxy) string {
 	if o.Ring {
 		fmt.Fprintf(&b, "ring %s\n  format raw\n  maxlen 1200\n  size 65536\n", RingName)
 	}
-	fmt.Fprintf(&b, "frontend clients\n  bind %s:%d\n  default_backend %s\n", p.node.IP(0), o.Port, PoolName)
+	where := p.node.IP(0).String()
+	if o.Anywhere {
+		where = "" // HAProxy takes it for all of IPv4
+	}
+	fmt.Fprintf(&b, "frontend clients\n  bind %s:%d\n  default_backend %s\n", where, o.Port, PoolName)
+	if o.Answers {
+		fmt.Fprintf(&b, "  http-request return status 200 content-type text/plain string \"%s answers\" hdr %s %s\n", p.machine.Name, app.NodeHeader, p.machine.Name)
+	}
 	fmt.Fprintf(&b, "backend %s\n  balance roundrobin\n", PoolName)
 	for _, m := range f.machines {
 		if m.App != nil {

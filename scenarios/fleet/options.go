@@ -18,6 +18,8 @@ const (
 	KeptPort = 8000
 	// RingName is the name of the ring section of an HAProxy that has one.
 	RingName = "events"
+	// Together is the name of the balancer that the machines have in common, if they do.
+	Together = "lb"
 	// DefaultCluster is the name of a cluster whose options give none.
 	DefaultCluster = "fleet"
 )
@@ -46,8 +48,13 @@ type Options struct {
 	Rails int
 	// Timing is the timing profile of the nodes; empty means the default one.
 	Timing string
+	// GuardClass is what stops an address whose right has run out; empty means the best that the kernel allows.
+	GuardClass string
 	// Proxies are the HAProxies of each balancer machine. Evenkeel keeps the first one. None means [Kept].
 	Proxies []ProxyOptions
+	// Together makes the first HAProxies of all balancer machines one balancer of the cluster file, named [Together]. That
+	// needs a world whose machines have a /run of their own.
+	Together bool
 	// Spec changes the cluster file before it is written; nil changes nothing.
 	Spec func(*cluster.Spec)
 	// Near is a fleet of the same world whose rails the nodes know as well: both then hear each other. It may be nil.

@@ -21,6 +21,10 @@ type ProxyOptions struct {
 	Name string
 	// Port is where it answers clients, on the service network.
 	Port int
+	// Anywhere lets it answer on every address of its machine, those included that come later.
+	Anywhere bool
+	// Answers lets it answer clients by itself, with the name of its machine.
+	Answers bool
 	// Level is that of its stats socket: admin or user.
 	Level string
 	// Connect is its "timeout connect".
@@ -67,6 +71,9 @@ func (p *Proxy) masterSocket() string { return p.file("-m.sock") }
 
 // Socket returns the path of its stats socket.
 func (p *Proxy) Socket() string { return p.file(".sock") }
+
+// inside is the path of its stats socket that is the same on every machine.
+func (p *Proxy) inside() string { return "/run/" + p.Options.Name + ".sock" }
 
 // StateFile returns the path of the file from which it loads the states of servers, if it does.
 func (p *Proxy) StateFile() string { return p.file(".state") }

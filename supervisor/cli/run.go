@@ -20,6 +20,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/bus/natsbus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/balancer"
 	"github.com/evenkeel-ha/evenkeel/supervisor/api"
+	"github.com/evenkeel-ha/evenkeel/supervisor/cli/holding"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/config"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/wal"
@@ -116,8 +117,12 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 		return err
 	}
 	self := cluster.NodeID(cfg.Node)
+	holder, err := newHolder(cfg, p)
+	if err != nil {
+		return err
+	}
 	ports := node.Ports{
-		Bus: carrier, Store: p.store,
+		Bus: carrier, Store: p.store, Guard: holder,
 		Prober:    newProber(self, p.log.With().Str("part", "probe").Logger()),
 		Balancers: balancer.NewSet(openBalancer(p.log.With().Str("part", "haproxy").Logger()), p.log.With().Str("part", "balancer").Logger()),
 	}
@@ -151,6 +156,21 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 	p.log.Info().Err(err).Msg("node stopped")
 	return err
 }
+
+// newHolder makes the port to the process that holds virtual addresses.
+func newHolder(cfg config.Node, p parts) (*holding.Holder, error) {
+	command, err := guardFlags{socket: cfg.Guard.Socket, class: cfg.Guard.Class, node: cfg.Node, log: cfg.Log}.command()
+	if err != nil {
+		return nil, err
+	}
+	return holding.New(holding.Options{
+		Socket: cfg.Guard.Socket, Command: command, Bears: p.timing.Hold, Settle: linkBeats * p.timing.Beat,
+		Log: p.log.With().Str("part", "guard").Logger(),
+	}), nil
+}
+
+// linkBeats is for how many beats a link must have been without carrier before that is trouble.
+const linkBeats = 2
 
 // newClusterID returns an id that no cluster has.
 func newClusterID() string {

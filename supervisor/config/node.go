@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/knadh/koanf/v2"
@@ -13,15 +14,16 @@ import (
 
 // What a node file need not say.
 const (
-	DefaultNodeFile  = "/etc/evenkeel/evenkeel.yaml"
-	DefaultDataDir   = "/var/lib/evenkeel"
-	DefaultKeyFile   = "/etc/evenkeel/cluster.key"
-	DefaultSocket    = "/run/evenkeel/api.sock"
-	DefaultRailPort  = 7420 // TCP
-	DefaultTiming    = "lan"
-	DefaultLogLevel  = "info"
-	DefaultLogFormat = "text"
-	DefaultFlight    = "32MiB"
+	DefaultNodeFile    = "/etc/evenkeel/evenkeel.yaml"
+	DefaultDataDir     = "/var/lib/evenkeel"
+	DefaultKeyFile     = "/etc/evenkeel/cluster.key"
+	DefaultSocket      = "/run/evenkeel/api.sock"
+	DefaultGuardSocket = "/run/evenkeel/guard.sock"
+	DefaultRailPort    = 7420 // TCP
+	DefaultTiming      = "lan"
+	DefaultLogLevel    = "info"
+	DefaultLogFormat   = "text"
+	DefaultFlight      = "32MiB"
 )
 
 // MaxRails is how many rails a node may have.
@@ -35,6 +37,7 @@ type Node struct {
 	KeyFile   string `json:"key_file,omitempty" jsonschema:"File with the key of the cluster: 32 bytes as 64 hex digits, the same on every node, not readable by others (default /etc/evenkeel/cluster.key)."`
 	Rails     []Rail `json:"rails" jsonschema:"The networks that carry the bus. With two, the loss of one changes nothing."`
 	API       API    `json:"api,omitzero" jsonschema:"Where evenkeel answers operators."`
+	Guard     Guard  `json:"guard,omitzero" jsonschema:"The process that holds the virtual addresses of this node."`
 	Timing    string `json:"timing,omitempty" jsonschema:"Timing profile: lan, fast or wan; the same on every node (default lan). See evenkeel config timing."`
 	Bootstrap string `json:"bootstrap,omitempty" jsonschema:"Cluster file that is used when this node has no state yet."`
 	Flight    Flight `json:"flight,omitzero" jsonschema:"The flight recorder, which keeps what this node decided upon for evenkeel replay."`
@@ -51,6 +54,12 @@ type Rail struct {
 // API says where operators reach this node.
 type API struct {
 	Socket string `json:"socket,omitempty" jsonschema:"Unix socket of the API (default /run/evenkeel/api.sock)."`
+}
+
+// Guard says how virtual addresses are held on this node.
+type Guard struct {
+	Socket string `json:"socket,omitempty" jsonschema:"Unix socket between evenkeel and its guard (default: guard.sock beside the socket of the API)."`
+	Class  string `json:"class,omitempty" jsonschema:"What stops an address whose right has run out while nothing here runs any more: gate, timed-set or address (default: the best that the kernel allows)."`
 }
 
 // Flight says how much the flight recorder keeps.
@@ -119,8 +128,14 @@ func (n *Node) fill() error {
 			*d.field = d.value
 		}
 	}
+	if n.Guard.Socket == "" {
+		n.Guard.Socket = besideAPI(n.API.Socket)
+	}
 	if n.Flight.Size == "" {
 		n.Flight.Size = DefaultFlight
 	}
 	return nil
 }
+
+// besideAPI is where the guard listens unless it is told where.
+func besideAPI(socket string) string { return filepath.Join(filepath.Dir(socket), "guard.sock") }

@@ -39,7 +39,7 @@ func TestLoadNode(t *testing.T) {
 			{Name: "r1", Listen: "10.77.1.1:7420", Seeds: []string{"10.77.1.2:7420", "10.77.1.3:7420"}},
 			{Name: "r2", Listen: "10.77.2.1:7420", Seeds: []string{"10.77.2.2:7420", "10.77.2.3:7420"}},
 		},
-		API: API{Socket: DefaultSocket}, Timing: "lan", Bootstrap: "/etc/evenkeel/cluster.yaml",
+		API: API{Socket: DefaultSocket}, Guard: Guard{Socket: DefaultGuardSocket, Class: "gate"}, Timing: "lan", Bootstrap: "/etc/evenkeel/cluster.yaml",
 		Flight: Flight{Size: "32MiB"}, Log: Log{Level: "info", Format: "text"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 	want := Node{
 		Node: "n1", Cluster: "demo", DataDir: DefaultDataDir, KeyFile: DefaultKeyFile,
 		Rails: []Rail{{Name: "r1", Listen: "10.77.1.1:7420", Seeds: []string{"10.77.1.2:7420", "10.77.1.3:7420"}}},
-		API:   API{Socket: DefaultSocket}, Timing: DefaultTiming, Log: Log{Level: DefaultLogLevel, Format: DefaultLogFormat},
+		API:   API{Socket: DefaultSocket}, Guard: Guard{Socket: DefaultGuardSocket}, Timing: DefaultTiming, Log: Log{Level: DefaultLogLevel, Format: DefaultLogFormat},
 		Flight: Flight{Size: DefaultFlight},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 	"github.com/evenkeel-ha/evenkeel/supervisor/spelling"
 )
 
@@ -37,17 +38,26 @@ func (c nodeCheck) node(n *Node) {
 	c.absolute("data_dir", n.DataDir)
 	c.absolute("key_file", n.KeyFile)
 	c.absolute("api.socket", n.API.Socket)
-	if len(n.API.Socket) > socketMost {
-		c.fault("api.socket", n.API.Socket, fmt.Sprintf("has %d bytes; the path of a unix socket has at most %d", len(n.API.Socket), socketMost))
-	}
+	c.socket("api.socket", n.API.Socket)
 	if n.Bootstrap != "" {
 		c.absolute("bootstrap", n.Bootstrap)
+	}
+	if n.Guard.Socket != besideAPI(n.API.Socket) { // else it is as good as the other one
+		c.absolute("guard.socket", n.Guard.Socket)
+		c.socket("guard.socket", n.Guard.Socket)
+	}
+	if n.Guard.Class != "" {
+		c.word("guard.class", n.Guard.Class, guardClasses())
 	}
 	c.word("timing", n.Timing, Profiles())
 	c.flight(n.Flight.Size)
 	c.word("log.level", n.Log.Level, logLevels())
 	c.word("log.format", n.Log.Format, logFormats())
 	c.rails(n)
+}
+
+func guardClasses() []string {
+	return []string{string(lease.Gate), string(lease.TimedSet), string(lease.Address)}
 }
 
 func logLevels() []string  { return []string{"trace", "debug", "info", "warn", "error"} }
@@ -65,6 +75,12 @@ func (c nodeCheck) name(key, value, want string) {
 func (c nodeCheck) absolute(key, value string) {
 	if !strings.HasPrefix(value, "/") {
 		c.fault(key, value, "write an absolute path, beginning with /")
+	}
+}
+
+func (c nodeCheck) socket(key, value string) {
+	if len(value) > socketMost {
+		c.fault(key, value, fmt.Sprintf("has %d bytes; the path of a unix socket has at most %d", len(value), socketMost))
 	}
 }
 

@@ -31,6 +31,8 @@ func NodeSchema() (*jsonschema.Schema, error) {
 		"key_file":       {Pattern: absolutePattern},
 		"bootstrap":      {Pattern: absolutePattern},
 		"api.socket":     {Pattern: absolutePattern, MaxLength: new(socketMost)},
+		"guard.socket":   {Pattern: absolutePattern, MaxLength: new(socketMost)},
+		"guard.class":    {Enum: enum(guardClasses())},
 		"timing":         {Enum: enum(Profiles())},
 		"log.level":      {Enum: enum(logLevels())},
 		"log.format":     {Enum: enum(logFormats())},
@@ -69,12 +71,12 @@ func ClusterSchema() (*jsonschema.Schema, error) {
 		"pools[].flap.changes":       count,
 		"pools[].drain.floor":        {Minimum: new(0.0)},
 		"pools[].watch.pid_file":     {Pattern: absolutePattern},
+		"resources[].name":           {Pattern: namePattern},
+		"resources[].vip.addresses":  {MinItems: new(1)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	delete(s.Properties, notYet)
-	s.PropertyOrder = slices.DeleteFunc(s.PropertyOrder, func(key string) bool { return key == notYet })
 	s.Title = "Evenkeel cluster file"
 	return s, nil
 }

@@ -38,6 +38,8 @@ func Settings() []Setting {
 		{"api.socket", "EVENKEEL_API_SOCKET", "api-socket", "unix socket of the API (default " + DefaultSocket + ")"},
 		{"timing", "EVENKEEL_TIMING", "timing", "timing profile: lan, fast or wan (default " + DefaultTiming + ")"},
 		{"bootstrap", "EVENKEEL_BOOTSTRAP", "bootstrap", "cluster file to use when this node has no state yet"},
+		{"guard.socket", "EVENKEEL_GUARD_SOCKET", "guard-socket", "unix socket between evenkeel and its guard (default: guard.sock beside that of the API)"},
+		{"guard.class", "EVENKEEL_GUARD_CLASS", "guard-class", "what stops an address whose right has run out: gate, timed-set or address (default: the best there is)"},
 		{"flight.size", "EVENKEEL_FLIGHT_SIZE", "flight-size", "room for the flight recorder, 0 to record nothing (default " + DefaultFlight + ")"},
 		{"log.level", "EVENKEEL_LOG_LEVEL", "log-level", "trace, debug, info, warn or error (default " + DefaultLogLevel + ")"},
 		{"log.format", "EVENKEEL_LOG_FORMAT", "log-format", "text or json (default " + DefaultLogFormat + ")"},

@@ -35,9 +35,6 @@ type reader struct {
 	belongs string   // and what it is called
 }
 
-// notYet is what the cluster can decide about and no node carries out yet: no file may ask for it.
-const notYet = "resources"
-
 // clusterReader reads cluster files, nodeReader node files. People mix them
 // up, so each knows the keys of the other.
 func clusterReader(file string) *reader {
@@ -48,12 +45,7 @@ func nodeReader(file string) *reader {
 	return &reader{file: file, at: map[string]place{}, other: clusterShape().keys, belongs: "cluster file"}
 }
 
-func clusterShape() shape {
-	s := shapeOf(reflect.TypeFor[cluster.Spec]())
-	s.keys = slices.DeleteFunc(s.keys, func(key string) bool { return key == notYet })
-	delete(s.of, notYet)
-	return s
-}
+func clusterShape() shape { return shapeOf(reflect.TypeFor[cluster.Spec]()) }
 
 func nodeShape() shape { return shapeOf(reflect.TypeFor[Node]()) }
 

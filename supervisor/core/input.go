@@ -74,7 +74,11 @@ type Guarded struct {
 	Why   string // the class is no better one
 	Order uint64 // the newest Output.Order that it knows of
 	Units []Unit // sorted by resource
+	Lacks []Lack // sorted by link
 }
+
+// Lack is a link of this node that cannot carry an address.
+type Lack struct{ Link, Why string }
 
 // Unit is what the guard has of a resource.
 type Unit struct {

@@ -55,7 +55,7 @@ type Holding struct {
 
 func (h Holding) equal(o Holding) bool {
 	return h.Resource == o.Resource && h.Epoch == o.Epoch && h.VIP.Interface == o.VIP.Interface && h.VIP.Label == o.VIP.Label &&
-		slices.Equal(h.VIP.Addresses, o.VIP.Addresses)
+		slices.Equal(h.VIP.Addresses, o.VIP.Addresses) && slices.Equal(h.VIP.Command, o.VIP.Command)
 }
 
 // Probe is a member that this node probes.

@@ -84,7 +84,7 @@ func (c *Core) right() {
 
 // guarded takes what the guard says, and tells the others what is new.
 func (c *Core) guarded(in Guarded) {
-	news := c.guard.Class != in.Class || !slices.Equal(c.guard.Units, in.Units)
+	news := c.guard.Class != in.Class || !slices.Equal(c.guard.Units, in.Units) || !slices.Equal(c.guard.Lacks, in.Lacks)
 	c.guard = in
 	if c.class == "" {
 		c.class = in.Class
@@ -167,14 +167,44 @@ func (c *Core) lapse(now time.Time) {
 	}
 }
 
+// ownResources is what this node says about resources: those that it holds or lets go of, and those that it could not hold.
 func (c *Core) ownResources() []bus.ResourceHealth {
 	var out []bus.ResourceHealth
-	for _, u := range c.guard.Units {
+	add := func(h bus.ResourceHealth) {
 		if len(out) < bus.MaxResources {
-			out = append(out, bus.ResourceHealth{Name: u.Resource, Epoch: u.Epoch, State: u.State, Reason: u.Reason, Idle: u.Idle})
+			out = append(out, h)
+		}
+	}
+	for _, u := range c.guard.Units {
+		h := bus.ResourceHealth{Name: u.Resource, Epoch: u.Epoch, State: u.State, Reason: u.Reason, Idle: u.Idle}
+		if why := c.lack(u.Resource); why != "" && u.State != bus.ResourceGone {
+			h.State, h.Reason = bus.ResourceTrouble, why
+		}
+		add(h)
+	}
+	if len(c.guard.Lacks) == 0 {
+		return out
+	}
+	for _, spec := range c.state.Spec.Resources {
+		told := slices.ContainsFunc(out, func(h bus.ResourceHealth) bool { return h.Name == spec.Name })
+		if why := c.lack(spec.Name); why != "" && !told && slices.Contains(c.state.Spec.Eligible(spec), c.cfg.Name) {
+			add(bus.ResourceHealth{Name: spec.Name, State: bus.ResourceTrouble, Reason: why})
 		}
 	}
 	return out
+}
+
+// lack tells why this node's link cannot carry the addresses of a resource; empty if it can.
+func (c *Core) lack(resource string) string {
+	spec, ok := c.state.Spec.Resource(resource)
+	if !ok || spec.VIP == nil {
+		return ""
+	}
+	i := slices.IndexFunc(c.guard.Lacks, func(l Lack) bool { return l.Link == spec.VIP.Interface })
+	if i < 0 {
+		return ""
+	}
+	return c.guard.Lacks[i].Why
 }
 
 // rights is what a heartbeat says that bears on who holds what.

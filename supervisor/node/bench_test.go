@@ -45,7 +45,7 @@ func recordedCluster(b *testing.B, nodes, members int, flight func(name string) 
 		h := &hands{told: map[string][]string{}}
 		n := node.New(core.Config{Name: s.Name, Cluster: "test", Version: "bench", Times: times, Bootstrap: &spec, FoundAs: "bench"},
 			core.Identity{Install: disk.Install(), Boot: 1},
-			node.Ports{Bus: net.Join(string(s.Name)), Store: disk, Prober: proberHands{h}, Balancers: balancerHands{h}, Recorder: flight(string(s.Name))},
+			node.Ports{Bus: net.Join(string(s.Name)), Store: disk, Prober: proberHands{h}, Guard: guardHands{}, Balancers: balancerHands{h}, Recorder: flight(string(s.Name))},
 			zerolog.Nop())
 		out = append(out, n)
 		go func() { done <- n.Run(ctx) }()

@@ -45,6 +45,7 @@ func (n *Node) loop(ctx, shell context.Context) error {
 		case <-clock.C:
 			armed = time.Time{}
 		}
+		n.guard.Sample()
 		now := time.Now()
 		inputs = n.look(now, n.drain(inputs))
 		n.recorder.Begin()
@@ -135,6 +136,7 @@ func (n *Node) carryOut(out core.Output) {
 		n.until = out.Until
 		n.balancers.Until(out.Until)
 	}
+	n.toGuard(out)
 	if out.NewMembers {
 		n.prober.Watch(out.Members)
 	}
@@ -146,6 +148,20 @@ func (n *Node) carryOut(out core.Output) {
 		delete(n.asked, a.ID)
 	}
 	n.tell(out)
+}
+
+// toGuard tells the guard what is new.
+func (n *Node) toGuard(out core.Output) {
+	h := n.hold
+	h.Order, h.Since, h.Until = out.Order, out.HoldSince, out.HoldUntil
+	if out.NewHoldings {
+		h.Holdings, h.Links = out.Holdings, out.Links
+	}
+	if !out.NewHoldings && (h.Order == 0 || h.Until.IsZero() || h.Until.Equal(n.hold.Until)) {
+		return
+	}
+	n.hold = h
+	n.guard.Hold(h)
 }
 
 // send sends what goes out in one step together, so that it shares the way.

@@ -34,6 +34,7 @@ type Node struct {
 	store     Store
 	prober    Prober
 	balancers Balancers
+	guard     Guard
 	recorder  Recorder
 
 	inbox chan any // core.Input, or question
@@ -46,6 +47,7 @@ type Node struct {
 	toDisk  []core.Job // what waits for the disk, oldest first
 	failure error      // why the node cannot go on
 	until   time.Time  // as the balancers were told
+	hold    Hold       // as the guard was told
 	rails   []core.Rail
 	asked   map[string]chan answer // requests under way, by the id of their command
 }
@@ -56,6 +58,7 @@ type Ports struct {
 	Store     Store
 	Prober    Prober
 	Balancers Balancers
+	Guard     Guard
 	Recorder  Recorder // nil is none
 }
 
@@ -65,7 +68,7 @@ func New(cfg core.Config, id core.Identity, p Ports, log zerolog.Logger) *Node {
 		p.Recorder = unrecorded{}
 	}
 	return &Node{
-		cfg: cfg, id: id, log: log, bus: p.Bus, store: p.Store, prober: p.Prober, balancers: p.Balancers, recorder: p.Recorder,
+		cfg: cfg, id: id, log: log, bus: p.Bus, store: p.Store, prober: p.Prober, balancers: p.Balancers, guard: p.Guard, recorder: p.Recorder,
 		inbox: make(chan any, inboxSize), disk: make(chan core.Job), ended: make(chan struct{}), hub: newHub(),
 		asked: map[string]chan answer{},
 	}
@@ -101,6 +104,10 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error {
 		err := n.balancers.Run(shell, func(r converge.Report) { n.post(shell, core.Balanced{Report: r}) })
 		return fatal(shell, "balancers", err)
+	})
+	g.Go(func() error {
+		err := n.guard.Run(shell, func(r core.Guarded) { n.post(shell, r) })
+		return fatal(shell, "guard", err)
 	})
 	g.Go(func() error {
 		defer stop()

@@ -55,6 +55,25 @@ type Balancers interface {
 	Until(t time.Time)
 }
 
+// Guard keeps the process that holds what one node holds at a time. That process outlives this one.
+type Guard interface {
+	// Run works until ctx ends and reports every change of how the guard stands.
+	Run(ctx context.Context, report func(core.Guarded)) error
+	// Sample comes right before each step: rights are counted from moments after it.
+	Sample()
+	// Hold replaces what is to be held, and until when. It does not block.
+	Hold(h Hold)
+}
+
+// Hold is what the guard is to hold.
+type Hold struct {
+	Order    uint64 // numbers the holdings: see core.Output
+	Holdings []core.Holding
+	Links    []string // where this node may come to hold something
+	// Until is the moment from which on nothing may be held, counted from Since. Zero times say nothing: what was told holds.
+	Since, Until time.Time
+}
+
 // Recorder keeps what the core is given, so that it can be given to another one. It never blocks.
 type Recorder interface {
 	// Begin comes right before the core is made, and before each step.

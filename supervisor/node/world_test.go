@@ -61,6 +61,17 @@ func (balancerHands) Run(ctx context.Context, report func(converge.Report)) erro
 	return nil
 }
 
+// guardHands hold nothing: what a node holds is decided by the core, and held by a guard, and both have tests of their own.
+type guardHands struct{}
+
+func (guardHands) Run(ctx context.Context, _ func(core.Guarded)) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (guardHands) Sample()        {}
+func (guardHands) Hold(node.Hold) {}
+
 func (h balancerHands) Until(t time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -229,7 +240,7 @@ func (m *machine) start() {
 	}
 	m.node = node.New(core.Config{Name: cluster.NodeID(m.name), Cluster: "test", Version: "test", Times: times, Bootstrap: &m.w.spec, FoundAs: fmt.Sprintf("id-%d-%d", m.disk.Install(), boot)},
 		core.Identity{Install: m.disk.Install(), Boot: boot},
-		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Balancers: balancerHands{m.hands}, Recorder: flight},
+		node.Ports{Bus: port, Store: gatedDisk{m.disk, &m.gate}, Prober: proberHands{m.hands}, Guard: guardHands{}, Balancers: balancerHands{m.hands}, Recorder: flight},
 		zerolog.New(zerolog.NewTestWriter(m.w.t)).With().Str("node", m.name).Logger())
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.done = stop, make(chan error, 1)

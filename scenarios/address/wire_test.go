@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package address_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
+)
+
+// wire watches who sends anything as the virtual address.
+type wire struct {
+	address netip.Addr
+
+	mu    sync.Mutex
+	spans []span
+}
+
+// span is a time in which a node sent something as the address, and no other node did.
+type span struct {
+	node        string
+	first, last time.Time
+	frames      int
+}
+
+// watch looks at all that the machines send from now on.
+func watch(ctx context.Context, world *lab.Lab, address netip.Addr, machines []*fleet.Machine) (*wire, error) {
+	w := &wire{address: address}
+	for _, m := range machines {
+		if err := w.tap(ctx, world, m); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// tap looks at a machine, which may have been without power.
+func (w *wire) tap(ctx context.Context, world *lab.Lab, m *fleet.Machine) error {
+	return world.Tap(ctx, m.Node, 0, func(at time.Time, frame []byte) {
+		if speaksAs(frame, w.address) {
+			w.note(m.Name, at)
+		}
+	})
+}
+
+// note keeps a frame. Frames of two nodes come out of order by what it takes to read them, so each is put where its time belongs.
+func (w *wire) note(node string, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.spans)
+	if n > 0 && w.spans[n-1].node == node {
+		s := &w.spans[n-1]
+		s.last, s.frames = later(s.last, at), s.frames+1
+		return
+	}
+	if n > 1 && w.spans[n-2].node == node && !at.After(w.spans[n-1].first) {
+		s := &w.spans[n-2]
+		s.last, s.frames = later(s.last, at), s.frames+1
+		return
+	}
+	w.spans = append(w.spans, span{node: node, first: at, last: at, frames: 1})
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// since returns the spans that began at some moment or later, and the one before.
+func (w *wire) since(at time.Time) []span {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.spans, func(s span) bool { return s.first.After(at) })
+	if i < 0 {
+		i = len(w.spans)
+	}
+	return slices.Clone(w.spans[max(i-1, 0):])
+}
+
+func (w *wire) holder() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.spans) == 0 {
+		return ""
+	}
+	return w.spans[len(w.spans)-1].node
+}
+
+// never fails the test if two nodes spoke as the address in one span of time: then there are more changes than moves.
+func (w *wire) never(t testing.TB, since time.Time, moves int) {
+	t.Helper()
+	spans := w.since(since)
+	if len(spans) <= moves+1 {
+		return
+	}
+	var lines []string
+	for _, s := range spans {
+		lines = append(lines, fmt.Sprintf("%s from %s to %s, %d frames", s.node, s.first.Format("05.000000"), s.last.Format("05.000000"), s.frames))
+	}
+	t.Fatalf("two nodes spoke as %s, in %d moves:\n%s", w.address, moves, strings.Join(lines, "\n"))
+}
+
+const (
+	etherHeader = 14
+	vlanTag     = 4
+)
+
+// speaksAs tells whether a frame comes from an address, or says where it is.
+func speaksAs(frame []byte, address netip.Addr) bool {
+	if len(frame) < etherHeader {
+		return false
+	}
+	kind, body := binary.BigEndian.Uint16(frame[12:]), frame[etherHeader:]
+	for kind == unix.ETH_P_8021Q && len(body) >= vlanTag {
+		kind, body = binary.BigEndian.Uint16(body[2:]), body[vlanTag:]
+	}
+	own := address.AsSlice()
+	switch {
+	case kind == unix.ETH_P_ARP && address.Is4():
+		return len(body) >= 28 && slices.Equal(body[14:18], own)
+	case kind == unix.ETH_P_IP && address.Is4():
+		return len(body) >= 20 && slices.Equal(body[12:16], own)
+	case kind == unix.ETH_P_IPV6 && address.Is6():
+		return len(body) >= 40 && (slices.Equal(body[8:24], own) || advertises(body, own))
+	}
+	return false
+}
+
+// advertises tells whether an IPv6 packet is a neighbour advertisement of an address (RFC 4861 4.4).
+func advertises(packet, address []byte) bool {
+	const icmp, advertisement = 58, 136
+	return packet[6] == icmp && len(packet) >= 64 && packet[40] == advertisement && slices.Equal(packet[48:64], address)
+}
