@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"time"
@@ -42,15 +43,12 @@ func (s *stream) leave(pid int) {
 }
 
 // Watch hints at each line that HAProxy logs to the ring (a server that changes its state, a process that starts or
-// stops), and whenever the stream had to be opened again, since lines may have been missed meanwhile.
+// stops), and whenever the stream ended, which is how the death of the process shows at once. Without a ring, the stream is
+// a connection on which nothing is said.
 func (d *Driver) Watch(ctx context.Context) <-chan struct{} {
 	hints := make(chan struct{}, 1) // one hint says it all; further ones are dropped until it is read
 	go func() {
 		defer close(hints)
-		if d.opt.Ring == "" {
-			<-ctx.Done()
-			return
-		}
 		d.watch(ctx, hints)
 	}()
 	return hints
@@ -100,7 +98,11 @@ func (d *Driver) follow(ctx context.Context, hints chan<- struct{}) error {
 		d.mu.Unlock()
 		d.hangUp(conn)
 	}()
-	if _, err := fmt.Fprintf(conn, "%s;show events %s -w -n\n", stamp, d.opt.Ring); err != nil {
+	ask := "prompt\nset timeout cli 3600\n" + stamp + "\n"
+	if d.opt.Ring != "" {
+		ask = fmt.Sprintf("%s;show events %s -w -n\n", stamp, d.opt.Ring)
+	}
+	if _, err := io.WriteString(conn, ask); err != nil {
 		return fmt.Errorf("event stream: %w", err)
 	}
 	var head []byte
@@ -110,11 +112,14 @@ func (d *Driver) follow(ctx context.Context, hints chan<- struct{}) error {
 		n, err := conn.Read(buf)
 		if err != nil {
 			if known {
+				hint(hints)
 				return nil
 			}
 			return fmt.Errorf("event stream: %w", err)
 		}
-		hint(hints)
+		if d.opt.Ring != "" {
+			hint(hints)
+		}
 		if len(head) > streamHeadMax {
 			continue
 		}

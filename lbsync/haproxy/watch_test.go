@@ -72,16 +72,27 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// TestWatchWithoutRing: the death of the process is heard all the same, and nothing else is.
 func TestWatchWithoutRing(t *testing.T) {
 	p := start(t, func(dir string) string { return plain(dir, "backend web\n server n1 127.0.0.1:1\n") })
 	ctx, cancel := context.WithCancel(t.Context())
 	hints := p.driver(Options{Ring: "none"}).Watch(ctx)
-	silent := p.driver(Options{}).Watch(ctx)
+	d := p.driver(Options{})
+	quiet := d.Watch(ctx)
 	eventually(t, "the missing ring is named", func() bool { return strings.Contains(p.out.String(), "no such ring") })
+	eventually(t, "the process is watched", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.stream.pid != 0
+	})
+	if len(quiet) > 0 {
+		t.Error("a hint while nothing happened")
+	}
+	p.kill()
+	eventually(t, "the death is heard", func() bool { return len(quiet) > 0 })
 	cancel()
 	for range hints {
 	}
-	for range silent {
-		t.Fatal("a hint without a ring")
+	for range quiet {
 	}
 }

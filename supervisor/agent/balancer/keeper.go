@@ -34,8 +34,9 @@ const (
 	persistRetry = 5 * time.Second
 	// closeLimit bounds the wait for the last command of a balancer that is let go.
 	closeLimit = time.Second
-	// backoffMin and backoffMax bound the wait after a failed pass.
-	backoffMin = 50 * time.Millisecond
+	// backoffMin and backoffMax bound the wait after a failed pass. A balancer is lost when two passes in a row have failed: one
+	// that is being reloaded may refuse the first.
+	backoffMin = 30 * time.Millisecond
 	backoffMax = time.Second
 	// reportEvery is how often a report goes out when nothing changed.
 	reportEvery = time.Second
@@ -123,9 +124,10 @@ func (k *keeper) open(ctx context.Context, open Open) bool {
 	for {
 		driver, err := open(k.spec)
 		if err == nil {
-			k.driver = driver
+			k.driver, k.backoff = driver, 0
 			return true
 		}
+		k.backoff = backoffMax
 		k.tell(time.Now(), lbsync.Plan{}, fmt.Errorf("it cannot be driven: %w", err))
 		select {
 		case <-ctx.Done():

@@ -38,7 +38,7 @@ func (k *keeper) note(kind, subject, reason string) {
 
 // tell reports how the balancer stands after a pass.
 func (k *keeper) tell(now time.Time, plan lbsync.Plan, err error) {
-	r := converge.Report{Name: k.spec.Name, InStep: plan.InStep && err == nil, Lost: err != nil, Drift: k.drift, Epoch: epoch(k.snap.Epoch)}
+	r := converge.Report{Name: k.spec.Name, InStep: plan.InStep && err == nil, Lost: err != nil && k.backoff > 0, Drift: k.drift, Epoch: epoch(k.snap.Epoch)}
 	switch {
 	case err != nil:
 		r.Reason = err.Error()
