@@ -24,10 +24,18 @@ import (
 // start together.
 const startGraceBeats = 30
 
+// When a network is back, the servers of the bus find each other within two seconds, not all at once. Until they have, whoever
+// heard no majority does not vote against those who are later than others.
+const (
+	holidayLeast = 2500 * time.Millisecond
+	holidayBeats = 25
+)
+
 func nodeTimes(t config.Timing) core.Times {
 	return core.Times{
 		Profile: t.Profile, Beat: t.Beat, Missed: t.Missed, Pulse: t.Pulse, Slack: t.Slack, SuspectAfter: t.SuspectAfter,
 		VoteTTL: t.VoteTTL, FreshWithin: t.FreshWithin, QuorumAge: t.QuorumAge, Terms: t.Terms(), StartGrace: startGraceBeats * t.Beat,
+		Holiday:        max(holidayLeast, holidayBeats*t.Beat),
 		ElectionPulses: t.ElectionPulses,
 	}
 }

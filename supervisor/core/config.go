@@ -22,6 +22,7 @@ type Times struct {
 	FreshWithin    time.Duration // how lately a majority must have been heard to act on a suspicion
 	QuorumAge      time.Duration // greatest age of the quorum-acked heartbeat that still gives authority
 	StartGrace     time.Duration // after our start, for how long a node never heard is not suspected
+	Holiday        time.Duration // for how long whoever heard no majority casts no votes
 	ElectionPulses int           // pulses without a leader before an election
 	Terms          lease.Terms   // of exclusive rights
 }

@@ -122,7 +122,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
 		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
-			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry,
+			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry, Holiday: t.Holiday,
 		}),
 		pacer: pacer{beat: t.Beat, pulse: t.Pulse, slack: t.Slack},
 		book:  lease.NewBook(string(cfg.Name)), state: cluster.New(held.Cluster),

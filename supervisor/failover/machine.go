@@ -18,6 +18,7 @@ type Params struct {
 	VoteTTL      time.Duration // a vote that is not repeated runs out
 	SuspectAfter time.Duration // silence after which a node is not counted as heard
 	Retry        time.Duration // a proposal without effect is made again
+	Holiday      time.Duration // for how long whoever heard no majority casts no votes: the others may be back later than the first of them
 }
 
 // Machine is the judgement of one node. It belongs to one owner.
@@ -45,6 +46,7 @@ type Machine struct {
 	accepted map[cluster.NodeID]string // suspicions acted upon, with their reason
 	held     map[cluster.NodeID]bool   // suspicions we explained not to act upon
 	cast     map[cluster.NodeID]time.Time
+	deaf     time.Time                                      // when we last suspected so many that the rest is no majority
 	votes    map[cluster.NodeID]map[cluster.NodeID]castVote // by target, by voter
 	reports  []heard                                        // sorted by life
 	fit      map[fitting]time.Time                          // since when
@@ -97,6 +99,9 @@ func (m *Machine) Step(now time.Time, ev Event) []Action {
 
 // tick looks at what the passing of time alone changes.
 func (m *Machine) tick(now time.Time, heardNow []cluster.NodeID) []Action {
+	if m.Doubts() && m.alone() {
+		m.deaf = now
+	}
 	out, votes := m.accept(now, heardNow), m.vote(now)
 	if out = append(out, votes...); len(votes) > 0 {
 		out = append(out, m.leadNodes(now)...)

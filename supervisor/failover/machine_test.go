@@ -33,7 +33,7 @@ type world struct {
 
 var params = failover.Params{
 	Beat: 100 * time.Millisecond, VoteTTL: 300 * time.Millisecond,
-	SuspectAfter: 300 * time.Millisecond, Retry: 500 * time.Millisecond,
+	SuspectAfter: 300 * time.Millisecond, Retry: 500 * time.Millisecond, Holiday: 2 * time.Second,
 }
 
 // TestMachine runs the stories in testdata. Each command prints the actions of

@@ -85,6 +85,17 @@ func (m *Machine) accept(now time.Time, heardNow []cluster.NodeID) []Action {
 	return out
 }
 
+// alone tells whether those whom we do not suspect are no majority.
+func (m *Machine) alone() bool {
+	n := 0
+	for _, v := range m.voters {
+		if _, silent := slices.BinarySearch(m.silent, cluster.NodeID(v)); !silent {
+			n++
+		}
+	}
+	return n < quorum.Majority(len(m.voters))
+}
+
 func (m *Machine) freshMajority(heardNow []cluster.NodeID) bool {
 	n := 0
 	for _, v := range m.voters {
@@ -95,9 +106,13 @@ func (m *Machine) freshMajority(heardNow []cluster.NodeID) bool {
 	return n >= quorum.Majority(len(m.voters))
 }
 
-// vote casts or repeats our votes against the nodes that we suspect.
+// vote casts or repeats our votes against the nodes that we suspect. Whoever heard no majority a while ago has lost his own
+// network: when it is back, some are heard before others.
 func (m *Machine) vote(now time.Time) []Action {
 	if me, ok := m.state.Spec.Node(m.self); !ok || !me.Votes() {
+		return nil
+	}
+	if !m.deaf.IsZero() && now.Sub(m.deaf) < m.p.Holiday {
 		return nil
 	}
 	var out []Action
