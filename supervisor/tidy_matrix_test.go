@@ -116,7 +116,7 @@ var matrix = []row{
 		why: "what holds addresses knows deadlines and nothing of clusters",
 	},
 	{
-		folder: "supervisor/guard/...", may: []string{"supervisor/guard", "supervisor/guard/..."}, by: []string{"supervisor/guard/...", "supervisor/cli"},
+		folder: "supervisor/guard/...", may: []string{"supervisor/guard", "supervisor/guard/..."}, by: []string{"supervisor/guard/...", "supervisor/cli", "supervisor/cli/holding"},
 		why: "the guard's process and the way to it know the guard alone, so that it outlives whatever else goes wrong",
 	},
 	{
@@ -131,6 +131,10 @@ var matrix = []row{
 		folder: "supervisor/config",
 		may:    []string{"supervisor/cluster", "supervisor/quorum", "supervisor/lease", "supervisor/spelling", "bus", "health", "fencing", "lbsync"},
 		why:    "it speaks the words of the core and the leaves; what runs is built elsewhere",
+	},
+	{
+		folder: "supervisor/config/keepalived", pure: true, may: []string{"supervisor/cluster"}, by: []string{"supervisor/cli"},
+		why: "what another program's file becomes follows from the file; who reads it from a disk is not its business",
 	},
 	{
 		folder: "supervisor/cli", may: []string{"..."}, by: []string{"."},

@@ -26,6 +26,7 @@ type VIPSpec struct {
 	Addresses []string `json:"addresses" jsonschema:"Addresses with their prefix length, such as 10.0.0.100/24 or 2001:db8::100/64."`
 	Interface string   `json:"interface" jsonschema:"Network interface that carries them, such as eth0, bond0 or eth0.20."`
 	Label     string   `json:"label,omitempty" jsonschema:"Label of IPv4 addresses, beginning with the interface's name, such as eth0:web."`
+	Command   []string `json:"command,omitempty" jsonschema:"Command that moves the addresses where gratuitous ARP is ignored, as in clouds; it is run with assign, check or release."`
 }
 
 // Proof is what must be proven of a lost holder.

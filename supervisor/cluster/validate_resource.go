@@ -106,6 +106,9 @@ func (v *validator) vip(path string, r ResourceSpec, addresses map[string]string
 	if l := r.VIP.Label; l != "" && (!linkForm.MatchString(l) || !strings.HasPrefix(l, r.VIP.Interface)) {
 		v.add(path+".label", l, "a label begins with the name of the interface and has at most 15 characters, such as %s:web", r.VIP.Interface)
 	}
+	if c := r.VIP.Command; len(c) > 0 && (!strings.HasPrefix(c[0], "/") || slices.Contains(c, "")) {
+		v.add(path+".command", strings.Join(c, " "), "write the absolute path of the program, then its arguments, as a list of words that are not empty")
+	}
 	if len(r.VIP.Addresses) == 0 {
 		v.add(path+".addresses", "", "is missing; name at least one address")
 	}

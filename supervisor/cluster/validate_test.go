@@ -127,6 +127,17 @@ func TestValidate(t *testing.T) {
 			`pools[2].backend: "web": pool web has this backend already; one writer a server`,
 			`pools[3].backend: "a b": write the name of a backend of haproxy.cfg: letters, digits, '-', '_', '.', ':'`,
 		}},
+		{"command of addresses", func(s *cluster.Spec) {
+			for i, c := range [][]string{{"/usr/local/sbin/move", "--project", "demo"}, {"move"}, {"/move", ""}, {""}, {}} {
+				s.Resources = append(s.Resources, cluster.ResourceSpec{Name: fmt.Sprint("r", i), VIP: &cluster.VIPSpec{
+					Addresses: []string{fmt.Sprintf("10.8.0.%d/24", i+1)}, Interface: "eth0", Command: c,
+				}})
+			}
+		}, []string{
+			`resources[1].vip.command: "move": write the absolute path of the program, then its arguments, as a list of words that are not empty`,
+			`resources[2].vip.command: "/move ": write the absolute path of the program, then its arguments, as a list of words that are not empty`,
+			`resources[3].vip.command: write the absolute path of the program, then its arguments, as a list of words that are not empty`,
+		}},
 		{"balancers of a pool", func(s *cluster.Spec) { pool(s).Balancers = []string{"lb", "lb", "egde"} }, []string{
 			`pools[0].balancers[1]: "lb": the balancer stands here twice`,
 			`pools[0].balancers[2]: "egde": no balancer of this name; there are lb`,
