@@ -75,6 +75,20 @@ func blows() []blow {
 			},
 			mend: func(*stand, *fleet.Machine) error { return nil },
 		},
+		{
+			name: "supervisor upgraded", stays: true,
+			strike: func(_ *stand, m *fleet.Machine) (time.Time, error) {
+				return time.Now(), m.Supervisor.Signal(syscall.SIGHUP)
+			},
+			mend: func(*stand, *fleet.Machine) error { return nil },
+		},
+		{
+			name: "guard killed", stays: true,
+			strike: func(s *stand, m *fleet.Machine) (time.Time, error) {
+				return time.Now(), s.signalGuard(m, syscall.SIGKILL)
+			},
+			mend: func(*stand, *fleet.Machine) error { return nil },
+		},
 	}
 }
 

@@ -9,7 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -189,4 +192,41 @@ func (s *stand) asksFrom(node *lab.Node) (report func(since time.Time) load.Repo
 		s.must(<-done)
 		return r
 	}
+}
+
+// signalGuard sends a signal to the guard of a machine.
+func (s *stand) signalGuard(m *fleet.Machine, sig syscall.Signal) error {
+	pids, err := guards(m)
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guards returns the processes that are guards of a machine, as the host numbers them: their socket is the machine's.
+func guards(m *fleet.Machine) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		if err == nil && slices.Contains(strings.Split(string(line), "\x00"), m.Path("guard.sock")) {
+			out = append(out, pid)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s has no guard", m.Name)
+	}
+	return out, nil
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -53,13 +52,12 @@ address by itself when the node's right to it runs out.`,
 
 // command returns the command line of a guard.
 func (f guardFlags) command() ([]string, error) {
-	self, err := os.Executable()
+	program, err := ownProgram()
 	if err != nil {
-		return nil, fmt.Errorf("find our own binary: %w", err)
+		return nil, err
 	}
 	return []string{
-		// A binary that was replaced while it ran has " (deleted)" behind its name; the new one has its place.
-		strings.TrimSuffix(self, " (deleted)"), "guard", "--guard-socket", f.socket, "--class", f.class, "--node", f.node,
+		program, "guard", "--guard-socket", f.socket, "--class", f.class, "--node", f.node,
 		"--log-level", f.log.Level, "--log-format", f.log.Format,
 	}, nil
 }

@@ -28,11 +28,11 @@ type loopback struct {
 	t     *testing.T
 	dir   string
 	exe   string
-	nodes []*process
+	nodes []*recordedNode
 }
 
-// process is one node of it.
-type process struct {
+// recordedNode is one node of it.
+type recordedNode struct {
 	name, dir string
 	cmd       *exec.Cmd
 	api       *api.Client
@@ -54,7 +54,7 @@ func newLoopback(t *testing.T) *loopback {
 	l.put("cluster.yaml", spec)
 	l.put("key", strings.Repeat("ab", 32))
 	for i, listen := range listens {
-		p := &process{name: fmt.Sprintf("n%d", i+1)}
+		p := &recordedNode{name: fmt.Sprintf("n%d", i+1)}
 		p.dir = filepath.Join(l.dir, p.name)
 		socket := filepath.Join(l.dir, p.name+".sock")
 		l.put(p.name+".yaml", fmt.Sprintf("node: %s\ncluster: test\ndata_dir: %s\nkey_file: %s\napi: {socket: %s}\nbootstrap: %s\nrails: [{name: r1, listen: %q, seeds: [%s]}]\n",
@@ -88,7 +88,7 @@ func (l *loopback) put(name, content string) {
 	}
 }
 
-func (l *loopback) start(p *process) {
+func (l *loopback) start(p *recordedNode) {
 	p.cmd = exec.Command(l.exe, "run", "-c", filepath.Join(l.dir, p.name+".yaml"))
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	log, err := os.OpenFile(filepath.Join(l.dir, p.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -102,7 +102,7 @@ func (l *loopback) start(p *process) {
 	}
 }
 
-func (l *loopback) stop(p *process, how syscall.Signal) {
+func (l *loopback) stop(p *recordedNode, how syscall.Signal) {
 	if p.cmd == nil {
 		return
 	}
@@ -121,7 +121,7 @@ func living(v cluster.View) int {
 	return n
 }
 
-func (l *loopback) await(what string, ok func(cluster.View) bool, on ...*process) {
+func (l *loopback) await(what string, ok func(cluster.View) bool, on ...*recordedNode) {
 	l.t.Helper()
 	last := map[string]string{}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -142,8 +142,8 @@ func (l *loopback) await(what string, ok func(cluster.View) bool, on ...*process
 	l.t.Fatalf("waited in vain: %s: %v", what, last)
 }
 
-func (l *loopback) without(out *process) []*process {
-	var rest []*process
+func (l *loopback) without(out *recordedNode) []*recordedNode {
+	var rest []*recordedNode
 	for _, p := range l.nodes {
 		if p != out {
 			rest = append(rest, p)
@@ -152,7 +152,7 @@ func (l *loopback) without(out *process) []*process {
 	return rest
 }
 
-func (l *loopback) leader() *process {
+func (l *loopback) leader() *recordedNode {
 	v, err := l.nodes[0].api.Status(l.t.Context())
 	for _, p := range l.nodes {
 		if err == nil && p.name == string(v.Leader) {

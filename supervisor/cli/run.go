@@ -38,7 +38,9 @@ func newRunCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run this node",
-		Long: `Run this node until it is told to stop (SIGINT or SIGTERM).
+		Long: `Run this node until it is told to stop (SIGINT or SIGTERM): what it holds is handed
+over first. SIGHUP puts the program that is installed now in the place of the
+running one, and what the node holds stays where it is.
 
 The node file says who the node is and how it reaches the others. A node without
 state waits to be let into a cluster; the first voter of the cluster file named
@@ -148,6 +150,10 @@ func runStored(ctx context.Context, cfg config.Node, env *environment, p parts) 
 	if p.flight != nil {
 		g.Go(func() error { return p.flight.Run(serve) })
 	}
+	g.Go(func() error {
+		renewed(serve, p.log)
+		return nil
+	})
 	g.Go(func() error {
 		defer stop()
 		return n.Run(ctx)
