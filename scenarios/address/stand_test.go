@@ -39,6 +39,7 @@ type stand struct {
 	t      testing.TB
 	world  *lab.Lab
 	client *lab.Node
+	near   *lab.Node // a client that is on the holder's side of a partition
 	wire   *wire
 }
 
@@ -93,6 +94,8 @@ func open(t testing.TB, o options) *stand {
 	})
 	s.must(err)
 	s.client, err = s.world.AddNode(ctx, "client")
+	s.must(err)
+	s.near, err = s.world.AddNode(ctx, "near")
 	s.must(err)
 	s.must(s.Start(ctx))
 	s.wire, err = watch(context.WithoutCancel(ctx), s.world, vip.Addr(), s.Balancers())

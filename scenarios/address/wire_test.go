@@ -100,17 +100,18 @@ func (w *wire) holder() string {
 }
 
 // never fails the test if two nodes spoke as the address in one span of time: then there are more changes than moves.
-func (w *wire) never(t testing.TB, since time.Time, moves int) {
+func (w *wire) never(t testing.TB, since time.Time, moves int) []span {
 	t.Helper()
 	spans := w.since(since)
 	if len(spans) <= moves+1 {
-		return
+		return spans
 	}
 	var lines []string
 	for _, s := range spans {
 		lines = append(lines, fmt.Sprintf("%s from %s to %s, %d frames", s.node, s.first.Format("05.000000"), s.last.Format("05.000000"), s.frames))
 	}
 	t.Fatalf("two nodes spoke as %s, in %d moves:\n%s", w.address, moves, strings.Join(lines, "\n"))
+	return nil
 }
 
 const (
