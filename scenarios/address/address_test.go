@@ -85,7 +85,7 @@ func blows() []blow {
 		{
 			name: "guard killed", stays: true,
 			strike: func(s *stand, m *fleet.Machine) (time.Time, error) {
-				return time.Now(), s.signalGuard(m, syscall.SIGKILL)
+				return time.Now(), signal(syscall.SIGKILL, s.guards(m))
 			},
 			mend: func(*stand, *fleet.Machine) error { return nil },
 		},

@@ -4,6 +4,7 @@ package address_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -16,8 +17,9 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 0, "how many random faults TestRandomFaults lets the holder meet")
-	seed = flag.Uint64("seed", 1, "which faults those are")
+	runs   = flag.Int("runs", 0, "how many random faults TestRandomFaults lets the holder meet")
+	seed   = flag.Uint64("seed", 1, "which faults those are")
+	timing = flag.String("timing", "lan", "timing profile of their cluster")
 )
 
 // fault is something that keeps the holder from doing what it should, while its kernel goes on.
@@ -28,22 +30,31 @@ type fault struct {
 }
 
 func stopped(name string, supervisor, guard bool) fault {
-	send := func(s *stand, m *fleet.Machine, sig syscall.Signal) error {
-		if supervisor {
-			if err := m.Supervisor.Signal(sig); err != nil {
-				return err
-			}
-		}
-		if guard {
-			return s.signalGuard(m, sig)
-		}
-		return nil
-	}
+	var pids []int // that were stopped: a supervisor replaces a guard that is silent
 	return fault{
-		name:  name,
-		begin: func(s *stand, m *fleet.Machine) error { return send(s, m, syscall.SIGSTOP) },
-		end:   func(s *stand, m *fleet.Machine) error { return send(s, m, syscall.SIGCONT) },
+		name: name,
+		begin: func(s *stand, m *fleet.Machine) error {
+			pids = nil
+			if supervisor {
+				pids = append(pids, m.Supervisor.HostPID())
+			}
+			if guard {
+				pids = append(pids, s.guards(m)...)
+			}
+			return signal(syscall.SIGSTOP, pids)
+		},
+		end: func(*stand, *fleet.Machine) error { return signal(syscall.SIGCONT, pids) },
 	}
+}
+
+// signal sends a signal to processes. Those that have ended meanwhile are passed over.
+func signal(sig syscall.Signal, pids []int) error {
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }
 
 // partition cuts the holder off from all but one of the clients, so that there is somebody on each side who asks.
@@ -114,11 +125,11 @@ func TestRandomFaults(t *testing.T) {
 		return
 	}
 	rng := rand.New(rand.NewPCG(*seed, 0))
-	s := open(t, options{timing: "fast"})
+	s := open(t, options{timing: *timing})
 	all := append(faults(),
 		fault{"haproxy dies", func(_ *stand, m *fleet.Machine) error { return m.Kept().Kill(context.Background()) }, start},
 		fault{"supervisor killed", func(_ *stand, m *fleet.Machine) error { return m.Supervisor.Signal(syscall.SIGKILL) }, start},
-		fault{"guard killed", func(s *stand, m *fleet.Machine) error { return s.signalGuard(m, syscall.SIGKILL) }, start},
+		fault{"guard killed", func(s *stand, m *fleet.Machine) error { return signal(syscall.SIGKILL, s.guards(m)) }, start},
 	)
 	for i := range *runs {
 		f := all[rng.IntN(len(all))]

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -197,39 +196,40 @@ func (s *stand) asksFrom(node *lab.Node) (report func(since time.Time) load.Repo
 	}
 }
 
-// signalGuard sends a signal to the guard of a machine.
-func (s *stand) signalGuard(m *fleet.Machine, sig syscall.Signal) error {
-	pids, err := guards(m)
-	if err != nil {
-		return err
-	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, sig); err != nil {
-			return err
+// guards returns the processes that are guards of a machine, as the host numbers them, once there is one.
+func (s *stand) guards(m *fleet.Machine) []int {
+	s.t.Helper()
+	var out []int
+	s.must(fleet.Await(s.t.Context(), fleet.WellWithin, m.Name+" has a guard", func(context.Context) string {
+		var err error
+		if out, err = guards(m.Path("guard.sock")); err != nil {
+			return err.Error()
 		}
-	}
-	return nil
+		if len(out) == 0 {
+			return "there is none"
+		}
+		return ""
+	}))
+	return out
 }
 
-// guards returns the processes that are guards of a machine, as the host numbers them: their socket is the machine's.
-func guards(m *fleet.Machine) ([]int, error) {
-	entries, err := os.ReadDir("/proc")
+// guards returns the processes that were told the path of a guard's socket.
+func guards(socket string) ([]int, error) {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return nil, err
 	}
 	var out []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
+	for _, name := range lines {
+		line, err := os.ReadFile(name)
+		if err != nil || !slices.Contains(strings.Split(string(line), "\x00"), socket) {
+			continue // it has ended, or is another one
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		if err != nil {
-			continue
+			return nil, err
 		}
-		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err == nil && slices.Contains(strings.Split(string(line), "\x00"), m.Path("guard.sock")) {
-			out = append(out, pid)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s has no guard", m.Name)
+		out = append(out, pid)
 	}
 	return out, nil
 }

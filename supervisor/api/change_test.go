@@ -191,6 +191,10 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/v1/apply", `{"spec":{"cluster":"` + strings.Repeat("a", bodyMax) + `"}}`, 413, "more than 1048576 bytes"},
 		{"POST", "/v1/nodes/n1/mode", `{"mode":"standby","node":"n2"}`, 400, "unknown field"},
 		{"POST", "/v1/nodes//mode", `{"mode":"standby"}`, 307, ""},
+		{"GET", "/v1/resources/vip", "", 405, "use POST"},
+		{"POST", "/v1/resources", `{"verb":"restart"}`, 404, "there is nothing"},
+		{"POST", "/v1/resources/vip", `{"verb":"restart","to":"n2"}`, 400, "unknown field"},
+		{"POST", "/v1/resources/vip", `{"verb":"ban","node":2}`, 400, "cannot unmarshal"},
 		{"POST", "/v1/pools/web/members/n1/admin", `{"admin":"drain","deadline":30}`, 400, "cannot unmarshal"},
 		{"POST", "/v1/pools/web/members/n1/admin", `{"admin":"drain","deadline":"30"}`, 400, "is not a duration"},
 		{"GET", "/v1/events?since=-1", "", 400, "is not the index of an event"},
@@ -256,11 +260,12 @@ func FuzzRequest(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"mode":"standby","force":true}`))
 	f.Add([]byte(`{"admin":"drain","deadline":"30s"}`))
+	f.Add([]byte(`{"verb":"move","node":"n2","reason":"kernel"}`))
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		src := newSource()
 		handler := New(src, Options{Log: zerolog.Nop()}).handler()
-		for _, path := range []string{"/v1/apply?dry_run=1", "/v1/apply", "/v1/nodes/n1/mode", "/v1/pools/web/members/n1/admin"} {
+		for _, path := range []string{"/v1/apply?dry_run=1", "/v1/apply", "/v1/nodes/n1/mode", "/v1/pools/web/members/n1/admin", "/v1/resources/vip"} {
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
 			if w.Code >= http.StatusInternalServerError {

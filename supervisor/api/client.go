@@ -80,6 +80,11 @@ func (c *Client) SetAdmin(ctx context.Context, ask cluster.SetMember) (Outcome, 
 	})
 }
 
+// SetResource asks for something with a resource.
+func (c *Client) SetResource(ctx context.Context, name string, ask ResourceRequest) (Outcome, error) {
+	return call[Outcome](ctx, c, http.MethodPost, "/v1/resources/"+url.PathEscape(name), ask)
+}
+
 // call sends one request and reads its answer, both within callMax.
 func call[T any](ctx context.Context, c *Client, method, path string, body payload) (T, error) {
 	var out T

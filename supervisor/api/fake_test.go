@@ -3,10 +3,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +27,8 @@ type source struct {
 	mu      sync.Mutex
 	state   cluster.State
 	by      []string
-	silent  error // what Submit fails with
+	silent  error                     // what Submit fails with
+	unfit   map[cluster.NodeID]string // why nodes cannot hold anything, beyond what the log knows
 	past    []cluster.Notice
 	live    chan cluster.Notice
 	readers int
@@ -39,7 +42,7 @@ func newSource() *source {
 	return s
 }
 
-// shop is a cluster of two nodes that serve, and one balancer.
+// shop is a cluster of two nodes that serve, one balancer, and two virtual addresses.
 func shop() cluster.Spec {
 	floor := 1
 	return cluster.Spec{
@@ -53,13 +56,38 @@ func shop() cluster.Spec {
 			Name: "web", Members: []cluster.MemberSpec{{Nodes: map[string]string{"role": "web"}, Port: 80}},
 			Drain: cluster.DrainSpec{Floor: &floor},
 		}},
+		Resources: []cluster.ResourceSpec{
+			{Name: "vip", VIP: &cluster.VIPSpec{Addresses: []string{"10.0.0.100/24"}, Interface: "eth0"}},
+			{Name: "vip6", VIP: &cluster.VIPSpec{Addresses: []string{"2001:db8::100/64"}, Interface: "eth0"}, Nodes: []cluster.NodeID{"n1"}},
+		},
 	}
 }
 
 func (s *source) View() cluster.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return cluster.View{Node: "n1", Version: "1.2.3", Cluster: s.state.Spec.Cluster, Verdict: cluster.WellVerdict, Revision: s.state.Revision}
+	v := cluster.View{Node: "n1", Version: "1.2.3", Cluster: s.state.Spec.Cluster, Verdict: cluster.WellVerdict, Revision: s.state.Revision}
+	for _, n := range s.state.Spec.Nodes {
+		st := s.state.Node(n.Name)
+		v.Nodes = append(v.Nodes, cluster.NodeView{Name: n.Name, Life: st.Life.String(), Mode: st.Mode})
+	}
+	for _, spec := range s.state.Spec.Resources {
+		r := s.state.Resource(spec.Name)
+		is := cluster.ResourceView{Name: spec.Name, State: cluster.ResourceHeld, Holder: r.Holder, Epoch: r.Epoch}
+		switch {
+		case r.Holder == "" && r.Disabled:
+			is.State = cluster.ResourceDisabled
+		case r.Holder == "":
+			is.State = cluster.ResourceNobody
+		}
+		for _, id := range s.state.Spec.Eligible(spec) {
+			is.Candidates = append(is.Candidates, cluster.CandidateView{
+				Node: id, Banned: slices.Contains(r.Banned, id), Unfit: cmp.Or(s.state.Unfit(spec.Name, id), s.unfit[id]),
+			})
+		}
+		v.Resources = append(v.Resources, is)
+	}
+	return v
 }
 
 func (s *source) Spec() (cluster.Spec, uint64) {
@@ -104,6 +132,13 @@ func (s *source) silence(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.silent = err
+}
+
+// cannot makes nodes unable to hold anything, for a reason that only evidence knows; an empty one ends that.
+func (s *source) cannot(id cluster.NodeID, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unfit = map[cluster.NodeID]string{id: why}
 }
 
 func notice(index uint64) cluster.Notice {

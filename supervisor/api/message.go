@@ -62,6 +62,14 @@ type AdminRequest struct {
 	Reason   string           `json:"reason,omitempty"`
 }
 
+// ResourceRequest asks for something with a resource.
+type ResourceRequest struct {
+	Verb   cluster.Verb   `json:"verb"`
+	Node   cluster.NodeID `json:"node,omitempty"`  // of move and ban
+	Force  bool           `json:"force,omitempty"` // of move: also to a node that cannot hold it now
+	Reason string         `json:"reason,omitempty"`
+}
+
 // VersionAnswer tells what answers.
 type VersionAnswer struct {
 	Version string         `json:"version"`

@@ -95,6 +95,7 @@ func (s *Server) handler() http.Handler {
 		{http.MethodPost, "/v1/apply", s.apply},
 		{http.MethodPost, "/v1/nodes/{node}/mode", s.mode},
 		{http.MethodPost, "/v1/pools/{pool}/members/{member}/admin", s.admin},
+		{http.MethodPost, "/v1/resources/{resource}", s.resource},
 	}
 	for _, r := range routes {
 		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {

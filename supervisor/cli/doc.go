@@ -8,8 +8,8 @@
 // line was wrong. Results go to stdout, progress and errors to stderr; an error
 // is a sentence and, where something can be done, a hint. States are told by a
 // glyph and a word, colour only repeats them. A wait ends in success only when
-// every balancer that is asked about says so itself and is in step: no answer
-// is never taken for a good one.
+// every balancer that is asked about says so itself and is in step, or the
+// holder of a resource does: no answer is never taken for a good one.
 //
 // The package decides nothing about the cluster and keeps no state.
 package cli

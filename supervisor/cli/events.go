@@ -103,11 +103,8 @@ func noticeLine(n cluster.Notice) string {
 		fmt.Fprintf(&b, "#%d ", n.Index)
 	}
 	fmt.Fprintf(&b, "%s %s", n.Kind, n.Subject)
-	switch {
-	case n.From != "" && n.To != "":
-		fmt.Fprintf(&b, ": %s -> %s", n.From, n.To)
-	case n.To != "":
-		fmt.Fprintf(&b, ": %s", n.To)
+	if what := changed(n.Event); what != "" {
+		fmt.Fprintf(&b, ": %s", what)
 	}
 	if n.Reason != "" {
 		fmt.Fprintf(&b, ": %s", n.Reason)
@@ -126,4 +123,23 @@ func noticeLine(n cluster.Notice) string {
 		fmt.Fprintf(&b, " (%s)", strings.Join(who, ", "))
 	}
 	return clean(b.String())
+}
+
+// changed tells what was before an event and what is after it.
+func changed(e cluster.Event) string {
+	const nobody = "nobody"
+	switch e.Kind {
+	case cluster.EventResource:
+		return strings.TrimSpace(e.To + " " + e.From) // a verb, and the node that it names
+	case cluster.EventGiven:
+		return orWords(e.From, nobody) + " -> " + e.To
+	case cluster.EventRecalled:
+		return e.From + " -> " + orWords(e.To, "whoever is best")
+	case cluster.EventLetGo:
+		return e.From + " -> " + nobody
+	}
+	if e.From != "" && e.To != "" {
+		return e.From + " -> " + e.To
+	}
+	return e.To
 }

@@ -3,10 +3,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,14 +24,23 @@ type world struct {
 	view   cluster.View
 	silent error // what Submit fails with
 	lag    map[cluster.NodeID]uint64
+	said   map[string]saying         // by resource
+	unfit  map[cluster.NodeID]string // why nodes can hold nothing, beyond what the log knows
 	past   []cluster.Notice
 	live   []chan cluster.Notice
+}
+
+// saying is what the holder of a resource says about it in an epoch.
+type saying struct {
+	epoch  uint64
+	state  cluster.ResourceState
+	reason string
 }
 
 var _ api.Source = (*world)(nil)
 
 func newWorld() *world {
-	w := &world{state: cluster.New("c1"), view: wellView(time.Now()), lag: map[cluster.NodeID]uint64{}}
+	w := &world{state: cluster.New("c1"), view: wellView(time.Now()), lag: map[cluster.NodeID]uint64{}, said: map[string]saying{}, unfit: map[cluster.NodeID]string{}}
 	bodies := []cluster.Body{cluster.SetSpec{Spec: shop()}}
 	for i, m := range shop().Members() {
 		bodies = append(bodies, cluster.Admit{Node: m.Node, Install: uint64(i + 1), Boot: 1, Reason: "started"},
@@ -64,7 +75,7 @@ func (w *world) View() cluster.View {
 	defer w.mu.Unlock()
 	v := copied(w.view)
 	v.At = time.Now().UnixMilli()
-	v.Revision = w.state.Revision
+	v.Revision, v.Index, v.Resources = w.state.Revision, w.state.Index, w.resources()
 	for i := range v.Nodes {
 		n := &v.Nodes[i]
 		n.Mode = w.state.Node(n.Name).Mode
@@ -80,6 +91,58 @@ func (w *world) View() cluster.View {
 		}
 	}
 	return v
+}
+
+// resources are as the log has them and as their holders say: until one says otherwise it is bringing up what it was given.
+func (w *world) resources() []cluster.ResourceView {
+	var out []cluster.ResourceView
+	for _, spec := range w.state.Spec.Resources {
+		r := w.state.Resource(spec.Name)
+		v := cluster.ResourceView{
+			Name: spec.Name, State: cluster.ResourceTaking, Holder: r.Holder, To: r.To, Epoch: r.Epoch, Since: r.Since, Decided: r.Reason, By: r.By,
+			Requires: spec.Proof(), Failback: cmp.Or(spec.Failback, cluster.FailbackNever), Balancer: spec.Balancer, Pool: spec.Pool,
+			Addresses: spec.VIP.Addresses, Interface: spec.VIP.Interface, Takeover: "1.369s",
+		}
+		for _, id := range w.state.Spec.Eligible(spec) {
+			v.Candidates = append(v.Candidates, cluster.CandidateView{
+				Node: id, Preferred: slices.Contains(spec.Prefer, id), Banned: slices.Contains(r.Banned, id), Unfit: cmp.Or(w.state.Unfit(spec.Name, id), w.unfit[id]),
+			})
+		}
+		said := w.said[spec.Name]
+		switch {
+		case r.Holder == "" && r.Disabled:
+			v.State = cluster.ResourceDisabled
+		case r.Holder == "":
+			v.State, v.Reason = cluster.ResourceNobody, said.reason
+		case r.Leaving:
+			v.State = cluster.ResourceLeaving
+		case said.epoch == r.Epoch:
+			v.State, v.Reason = said.state, said.reason
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// act plays the part of the leader and of holders.
+func (w *world) act(body cluster.Body) error {
+	out, err := w.Submit(context.Background(), "n2", body)
+	if err == nil && out.Result != cluster.Accepted {
+		err = errors.New(out.Reason)
+	}
+	return err
+}
+
+func (w *world) resource(name string) cluster.Resource {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.Resource(name)
+}
+
+func (w *world) life(id cluster.NodeID) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.Node(id).Epoch
 }
 
 func (w *world) Spec() (cluster.Spec, uint64) {

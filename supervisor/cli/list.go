@@ -39,6 +39,9 @@ func (env *environment) listCommand(short string, l listing) *cobra.Command {
 		}
 		p := env.newPage(view, form)
 		l.page(p)
+		if len(p.lines) == 0 {
+			env.say("there are none in the cluster file")
+		}
 		return env.printPage(p)
 	}
 	return cmd

@@ -40,20 +40,28 @@ type modeVerb struct {
 	only cluster.Admin // members that were asked for something else are not waited for
 }
 
+// empties returns the node that resources leave, if they do.
+func (v *modeVerb) empties() cluster.NodeID {
+	if v.ask.Mode == cluster.ModeStandby {
+		return v.ask.Node
+	}
+	return ""
+}
+
 func newStandbyCommand(env *environment) *cobra.Command {
 	verb := modeVerb{ask: cluster.SetMode{Mode: cluster.ModeStandby}, done: []phase{phaseDrained, phaseOut}}
 	cmd := env.modeCommand(&verb, "standby", "Move everything off a node and place nothing there")
-	cmd.Long = `Drain every member on the node, and place nothing there until unstandby. The
-node goes on voting.`
+	cmd.Long = `Drain every member on the node, move its resources away, and place nothing there
+until unstandby. The node goes on voting.`
 	cmd.Flags().BoolVar(&verb.ask.Force, "force", false, "also when a pool goes under its drain floor")
-	verb.wait.add(cmd)
+	verb.wait.add(cmd, everyBalancer+" and every resource has left")
 	return cmd
 }
 
 func newUnstandbyCommand(env *environment) *cobra.Command {
 	verb := modeVerb{ask: cluster.SetMode{Mode: cluster.ModeActive}, from: cluster.ModeStandby, done: []phase{phaseReady}, only: cluster.AdminReady}
 	cmd := env.modeCommand(&verb, "unstandby", "End the standby of a node")
-	verb.wait.add(cmd)
+	verb.wait.add(cmd, everyBalancer)
 	return cmd
 }
 
@@ -104,16 +112,19 @@ func (env *environment) modeCommand(verb *modeVerb, name, short string) *cobra.C
 		if err != nil {
 			return err
 		}
-		e := errand{title: title, verb: name, done: verb.done, only: verb.only, stands: func(v cluster.View) bool {
-			node, ok := nodeOf(v, verb.ask.Node)
-			return ok && node.Mode == verb.ask.Mode
-		}}
+		e := memberErrand{
+			spec: answer.Spec, verb: name, done: verb.done, only: verb.only, empties: verb.empties(),
+			stands: func(v cluster.View) bool {
+				node, ok := nodeOf(v, verb.ask.Node)
+				return ok && node.Mode == verb.ask.Mode
+			},
+		}
 		for _, m := range answer.Spec.Members() {
 			if m.Node == verb.ask.Node {
 				e.members = append(e.members, m.ID)
 			}
 		}
-		return env.await(ctx, client, e, verb.wait.most)
+		return env.await(ctx, client, errand{title: title, verb: name, look: e.look}, verb.wait.most)
 	}
 	return cmd
 }

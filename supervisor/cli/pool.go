@@ -11,8 +11,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
-// waitMost is how long --wait waits unless told otherwise.
-const waitMost = 10 * time.Minute
+// everyBalancer is what verbs about members wait for.
+const everyBalancer = "every balancer has done it"
 
 func newPoolCommand(env *environment) *cobra.Command {
 	cmd := group(&cobra.Command{
@@ -88,7 +88,7 @@ func newMemberCommand(env *environment, verb memberVerb) *cobra.Command {
 	if verb.admin != cluster.AdminReady {
 		flags.BoolVar(&ask.Force, "force", false, "also when the pool goes under its drain floor")
 	}
-	wait.add(cmd)
+	wait.add(cmd, everyBalancer)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, err := cluster.ParseMemberID(args[0])
 		if err != nil {
@@ -107,24 +107,18 @@ func newMemberCommand(env *environment, verb memberVerb) *cobra.Command {
 			return env.print("%s: %s accepted; %s", id, verb.admin, follow)
 		}
 		env.say("%s: %s accepted", id, verb.admin)
-		return env.await(cmd.Context(), client, errand{
-			title: id.String(), verb: string(verb.admin), done: verb.done, members: []cluster.MemberID{id},
+		answer, err := client.Spec(cmd.Context())
+		if err != nil {
+			return err
+		}
+		e := memberErrand{
+			spec: answer.Spec, verb: string(verb.admin), done: verb.done, members: []cluster.MemberID{id},
 			stands: func(v cluster.View) bool {
 				m, ok := memberOf(v, id)
 				return ok && m.Admin == verb.admin
 			},
-		}, wait.most)
+		}
+		return env.await(cmd.Context(), client, errand{title: id.String(), verb: e.verb, look: e.look}, wait.most)
 	}
 	return cmd
-}
-
-// waitFlags are the flags of verbs that can wait for what they ask.
-type waitFlags struct {
-	on   bool
-	most time.Duration
-}
-
-func (w *waitFlags) add(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&w.on, "wait", false, "wait until every balancer has done it; Ctrl-C stops the waiting only")
-	cmd.Flags().DurationVar(&w.most, "timeout", waitMost, "longest time to wait; 0s is for ever")
 }

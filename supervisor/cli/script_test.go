@@ -116,6 +116,10 @@ func awaitOutput(ts *testscript.TestScript, _ bool, args []string) {
 //	verdict VERDICT [PROBLEM]
 //	silent [ERROR]                               what changes are answered with
 //	notice KIND SUBJECT REASON                   something noticed by n1 itself
+//	give RESOURCE NODE REASON                    the leader hands it over
+//	let-go RESOURCE                              its holder has let go
+//	says RESOURCE STATE [REASON]                 what its holder says about it
+//	unfit NODE [REASON]                          why the node can hold nothing
 func (w *world) move(args []string) error {
 	switch args[0] {
 	case "server":
@@ -163,8 +167,29 @@ func (w *world) move(args []string) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.tell(cluster.Notice{Event: cluster.Event{Kind: args[1], Subject: args[2], Reason: args[3]}, Node: "n1"})
+	case "give", "let-go", "says", "unfit":
+		return w.moveResource(args)
 	default:
 		return errors.New("world " + args[0] + ": no such move")
 	}
+	return nil
+}
+
+func (w *world) moveResource(args []string) error {
+	r := w.resource(args[1])
+	switch args[0] {
+	case "give":
+		to := cluster.NodeID(args[2])
+		return w.act(cluster.Give{Resource: args[1], Epoch: r.Epoch, Node: to, Life: w.life(to), Reason: args[3]})
+	case "let-go":
+		return w.act(cluster.LetGo{Resource: args[1], Epoch: r.Epoch, Node: r.Holder, Reason: "node " + string(r.Holder) + " has nothing of it any more"})
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if args[0] == "unfit" {
+		w.unfit[cluster.NodeID(args[1])] = strings.Join(args[2:], " ")
+		return nil
+	}
+	w.said[args[1]] = saying{r.Epoch, cluster.ResourceState(args[2]), strings.Join(args[3:], " ")}
 	return nil
 }

@@ -30,7 +30,8 @@ func newStatusCommand(env *environment) *cobra.Command {
 		Use:   "status",
 		Short: "Show the cluster, and whether all is well",
 		Long: `Show the cluster as this node sees it: the verdict and what is wrong first, then
-nodes, rails, balancers and pools. Every state that is not good has its reason.
+nodes, rails, balancers, resources and pools. Every state that is not good has
+its reason.
 
 Exit code 0 means that all is well; anything else is 1. With -w the picture is
 renewed every second and at every event, until Ctrl-C.`,

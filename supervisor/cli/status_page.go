@@ -41,6 +41,7 @@ func (p *page) status() []string {
 	p.section("Nodes", p.nodes())
 	p.section("Rails", p.rails())
 	p.section("Balancers", p.balancers())
+	p.section("Resources", p.resources())
 	p.pools()
 	return p.lines
 }

@@ -22,11 +22,11 @@ func (p *page) only(text string) string {
 }
 
 func (p *page) nodes() *table {
-	t := &table{heads: []string{"NODE", "STATE", "ROLE", "MODE", "HEARD", "RAILS", "ADDRESS", "EPOCH", "REVISION", "VERSION", "SINCE", "REASON"}}
+	t := &table{heads: []string{"NODE", "STATE", "ROLE", "MODE", "HEARD", "RAILS", "ADDRESS", "EPOCH", "REVISION", "VERSION", "CLASS", "SINCE", "REASON"}}
 	for _, n := range p.view.Nodes {
 		t.add(clean(string(n.Name)), p.life(n.Life), role(n), p.mode(n.Mode), p.heard(n), p.railsUp(n),
 			p.only(n.Address), p.only(fmt.Sprint(n.Epoch)), p.only(fmt.Sprint(n.Revision)), p.only(n.Version),
-			p.since(n.Since), clean(p.nodeReason(n)))
+			p.only(n.Class), p.since(n.Since), clean(p.nodeReason(n)))
 	}
 	return t
 }
@@ -107,6 +107,9 @@ func (p *page) nodeReason(n cluster.NodeView) string {
 	}
 	if n.Lags {
 		parts = append(parts, fmt.Sprintf("runs revision %d, not %d", n.Revision, p.view.Revision))
+	}
+	if p.wide && n.ClassReason != "" {
+		parts = append(parts, fmt.Sprintf("class %s: %s", n.Class, n.ClassReason))
 	}
 	return strings.Join(parts, "; ")
 }

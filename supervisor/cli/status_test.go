@@ -39,6 +39,11 @@ func degradedView() cluster.View {
 	n = &v.Nodes[1]
 	n.Mode, n.ModeBy, n.RailsUp = cluster.ModeStandby, "root@n1", 1
 	v.Balancers[1] = cluster.BalancerView{Name: "lb", Node: "n2", Since: v.At - 12_000, Reason: "its socket does not answer within 1s", Drift: 3}
+	v.Resources = degradedResources(v.At)
+	for i := range v.Nodes {
+		v.Nodes[i].Class = "gate"
+	}
+	v.Nodes[0].Class, v.Nodes[0].ClassReason = "address", "the kernel 6.1 has no TCX, and nft is not installed"
 	p := &v.Pools[0]
 	p.Backend, p.Serving = "be_web", 1
 	m := &p.Members[1]
@@ -51,6 +56,32 @@ func degradedView() cluster.View {
 		m.Servers[i].Phase, m.Servers[i].Admin, m.Servers[i].Sessions = "out", "maint", 0
 	}
 	return v
+}
+
+// degradedResources has a resource in every state.
+func degradedResources(at int64) []cluster.ResourceView {
+	r := func(name string, state cluster.ResourceState, holder, to cluster.NodeID, reason string) cluster.ResourceView {
+		return cluster.ResourceView{
+			Name: name, State: state, Holder: holder, To: to, Reason: reason, Addresses: []string{"10.0.0.100/24"}, Interface: "eth0", Epoch: 12,
+			Since: at - 95_000, Failback: cluster.FailbackNever, Requires: cluster.ProofLease, Takeover: "1.369s",
+			Candidates: []cluster.CandidateView{{Node: "n1"}, {Node: "n2"}},
+		}
+	}
+	out := []cluster.ResourceView{
+		r("web-address", cluster.ResourceHeld, "n1", "", ""),
+		r("mail", cluster.ResourceLost, "n3", "", "node n3 is down; 1 of 3 voters say that its right has run out, 2 needed"),
+		r("db", cluster.ResourceLeaving, "n2", "n1", "asked by root@n1"),
+		r("admin", cluster.ResourceTrouble, "n1", "", "10.0.0.103: 52:54:00:ab:cd:ef has it"),
+		r("nfs", cluster.ResourceTaking, "n1", "", ""),
+		r("dns", cluster.ResourceUnheard, "n3", "", "node n3 is silent for 95s; this is old news"),
+		r("smtp", cluster.ResourceNobody, "", "", "node n1 is in standby; node n2 is in standby"),
+		r("old", cluster.ResourceDisabled, "", "", "an operator wants nobody to hold it"),
+		r("new", "quantum", "n1", "", ""),
+	}
+	out[0].Addresses, out[0].Failback = []string{"10.77.2.100/24", "2001:db8:2::100/64"}, "after 10m"
+	out[0].Candidates[1].Banned = true
+	out[4].Requires, out[4].Takeover, out[6].Takeover, out[7].Takeover = cluster.ProofQuorum, "", "", ""
+	return out
 }
 
 func noQuorumView() cluster.View {

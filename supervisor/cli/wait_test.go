@@ -60,13 +60,15 @@ func TestLookAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			view := wellView(moment)
 			c.change(&view)
-			e := errand{done: []phase{phaseDrained, phaseOut}, members: []cluster.MemberID{{Pool: "web", Member: "n3"}}}
-			got := e.lookAt(shop(), view)
-			if got.still != c.still || got.done != (c.still == "") {
-				t.Errorf("got done %v, still %q; want %q", got.done, got.still, c.still)
+			e := memberErrand{
+				spec: shop(), done: []phase{phaseDrained, phaseOut}, stands: always, members: []cluster.MemberID{{Pool: "web", Member: "n3"}},
 			}
-			if where := strings.Join(got.where, " "); where != "lb@n1 lb@n2" {
-				t.Errorf("it looks at %s", where)
+			want := look{goesYet, c.still}
+			if c.still == "" {
+				want = look{isDone, " on lb@n1, lb@n2"}
+			}
+			if got := e.look(view); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -79,15 +81,47 @@ func TestLookAtOthers(t *testing.T) {
 	for i := range view.Pools[0].Members[0].Servers {
 		view.Pools[0].Members[0].Servers[i].Phase = "out"
 	}
-	e := errand{done: []phase{phaseReady}, members: []cluster.MemberID{{Pool: "web", Member: "n1"}, {Pool: "web", Member: "n2"}}}
-	if got := e.lookAt(shop(), view); got.still != "web/n1 on lb@n1 out; web/n1 on lb@n2 out" {
-		t.Errorf("all: %q", got.still)
+	e := memberErrand{spec: shop(), done: []phase{phaseReady}, stands: always, members: []cluster.MemberID{{Pool: "web", Member: "n1"}, {Pool: "web", Member: "n2"}}}
+	if got := e.look(view); got.says != "web/n1 on lb@n1 out; web/n1 on lb@n2 out" {
+		t.Errorf("all: %+v", got)
 	}
 	e.only = cluster.AdminReady
-	if got := e.lookAt(shop(), view); !got.done {
-		t.Errorf("only those that were asked: %q", got.still)
+	if got := e.look(view); got.end != isDone {
+		t.Errorf("only those that were asked: %+v", got)
 	}
 }
+
+// TestLookAtEmptied waits for the resources of a node too.
+func TestLookAtEmptied(t *testing.T) {
+	view := heldView()
+	e := memberErrand{spec: shop(), empties: "n1", stands: always}
+	if got := e.look(view); got != (look{goesYet, "resource vip: n1 holds it"}) {
+		t.Errorf("it is there: %+v", got)
+	}
+	view.Resources[0].Holder = "n2"
+	if got := e.look(view); got.end != isDone {
+		t.Errorf("it has left: %+v", got)
+	}
+}
+
+// TestLookAtSuperseded ends a wait for what nobody wants any more, and begins with a view that does not know it yet.
+func TestLookAtSuperseded(t *testing.T) {
+	asked := false
+	e := memberErrand{verb: "drain", stands: func(cluster.View) bool { return asked }}
+	if got := e.look(wellView(moment)); got != (look{}) {
+		t.Errorf("before it is known: %+v", got)
+	}
+	asked = true
+	if got := e.look(wellView(moment)); got.end != isDone {
+		t.Errorf("while it stands: %+v", got)
+	}
+	asked = false
+	if got := e.look(wellView(moment)); got != superseded("drain") {
+		t.Errorf("when it does not stand any more: %+v", got)
+	}
+}
+
+func always(cluster.View) bool { return true }
 
 func TestRollout(t *testing.T) {
 	view := wellView(moment)
