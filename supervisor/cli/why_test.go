@@ -59,7 +59,7 @@ func whyViews() map[string]func(*cluster.View, *cluster.ResourceView) {
 	return map[string]func(*view, *resource){
 		"held": func(*view, *resource) {},
 		"held-moved": func(v *view, r *resource) {
-			r.Decided, r.By, r.Since, r.Epoch = "asked by root@n1", "n2", v.At-5_000, 16
+			r.Decided, r.By, r.Since, r.Given, r.Epoch = "asked by root@n1", "root@n1", v.At-5_000, v.At-5_000, 16
 			r.Candidates[0].Preferred, r.Balancer, r.Pool = false, "", "web"
 		},
 		"held-nobody-else": func(_ *view, r *resource) { alone(r) },
@@ -153,7 +153,7 @@ func whyViews() map[string]func(*cluster.View, *cluster.ResourceView) {
 		"strange": func(_ *view, r *resource) { r.State, r.Holder = "split\x1b[2J", "n9" },
 		"banned": func(v *view, r *resource) {
 			r.Candidates[1].Banned, r.Candidates[1].Unfit = true, "it is banned from node n2"
-			r.Decided, r.By, r.Since = "flaky switch port", "ann@n3", v.At-60_000
+			r.Decided, r.By, r.Since, r.Given = "flaky switch port", "ann@n3", v.At-60_000, v.At-10_920_000
 		},
 	}
 }

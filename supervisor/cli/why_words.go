@@ -140,9 +140,8 @@ func (c *inquiry) reason() string {
 	return ""
 }
 
-// decision tells who decided last about it, when and why.
+// decision tells who decided last about it, when and why, and since when its holder has it if that is another moment.
 func (c *inquiry) decision() string {
-	const asked = "asked by "
 	r := c.r
 	if r.Since == 0 && r.Decided == "" {
 		return "Nothing was decided about it yet"
@@ -151,10 +150,15 @@ func (c *inquiry) decision() string {
 	if r.Since != 0 {
 		when += " " + span(time.UnixMilli(c.view.At).Sub(time.UnixMilli(r.Since))) + " ago"
 	}
-	if r.By != "" && !strings.HasPrefix(r.Decided, asked) { // else whoever wrote it down only carries it out
+	if r.By != "" && r.Decided != "asked by "+r.By {
 		when += " by " + r.By
 	}
-	return when + colon(r.Decided)
+	when += colon(r.Decided)
+	if r.Given != 0 && r.Given != r.Since {
+		got := span(time.UnixMilli(c.view.At).Sub(time.UnixMilli(r.Given)))
+		return fmt.Sprintf("Node %s got it %s ago. %s", r.Holder, got, when)
+	}
+	return when
 }
 
 // sentence ends with a full stop.

@@ -23,7 +23,7 @@ func (a *applier) give(b Give) string {
 	if why := a.unproven(b, r); why != "" {
 		return why
 	}
-	a.hand(b.Resource, b.Node, clip(b.Reason))
+	a.hand(b.Resource, b.Node, clip(b.Reason), a.c.By)
 	return ""
 }
 
@@ -51,19 +51,20 @@ func (a *applier) unproven(b Give, r Resource) string {
 }
 
 // hand gives the resource to a node in its present life, with a new epoch.
-func (a *applier) hand(name string, to NodeID, reason string) {
+func (a *applier) hand(name string, to NodeID, reason, by string) {
 	r := a.Resource(name)
 	from := r.Holder
 	a.Epoch++
 	n := a.Node(to)
 	r.Holder, r.Life, r.Install, r.Boot = to, n.Epoch, n.Install, n.Boot
-	r.Epoch, r.Leaving, r.To = a.Epoch, false, ""
-	a.note(name, r, Event{Kind: EventGiven, From: string(from), To: string(to), Reason: reason})
+	r.Epoch, r.Leaving, r.To, r.Given = a.Epoch, false, "", a.c.At
+	a.note(name, r, Event{Kind: EventGiven, From: string(from), To: string(to), Reason: reason}, by)
 }
 
-// note keeps a resource and tells what became of it.
-func (a *applier) note(name string, r Resource, e Event) {
-	r.Since, r.Reason, r.By = a.c.At, e.Reason, a.c.By
+// note keeps a resource and tells what became of it, and by whose word: a node that carries out what an operator asked for has no
+// word of its own.
+func (a *applier) note(name string, r Resource, e Event, by string) {
+	r.Since, r.Reason, r.By = a.c.At, e.Reason, by
 	a.Resources[name] = r
 	e.Subject, e.Epoch = name, r.Epoch
 	a.event(e)
@@ -86,7 +87,7 @@ func (a *applier) recall(b Recall) string {
 func (a *applier) takeBack(name string, to NodeID, reason string) {
 	r := a.Resource(name)
 	r.Leaving, r.To = true, to
-	a.note(name, r, Event{Kind: EventRecalled, From: string(r.Holder), To: string(to), Reason: reason})
+	a.note(name, r, Event{Kind: EventRecalled, From: string(r.Holder), To: string(to), Reason: reason}, a.c.By)
 }
 
 // letGo records that the holder has nothing of the resource any more. What it was asked for in a former epoch does not count.
@@ -96,14 +97,17 @@ func (a *applier) letGo(b LetGo) string {
 		return fmt.Sprintf("resource %s is held by %q in epoch %d; node %s let go of epoch %d", b.Resource, r.Holder, r.Epoch, b.Node, b.Epoch)
 	}
 	if r.To != "" && a.Unfit(b.Resource, r.To) == "" {
-		a.hand(b.Resource, r.To, r.Reason)
+		a.hand(b.Resource, r.To, r.Reason, r.By)
 		return ""
 	}
+	reason, by := cmp.Or(clip(b.Reason), r.Reason), a.c.By
+	if r.Leaving {
+		reason, by = r.Reason, r.By
+	}
 	a.Epoch++
-	r.Holder, r.Life, r.Install, r.Boot = "", 0, 0, 0
+	r.Holder, r.Life, r.Install, r.Boot, r.Given = "", 0, 0, 0, 0
 	r.Epoch, r.Leaving, r.To = a.Epoch, false, ""
-	reason := r.Reason
-	a.note(b.Resource, r, Event{Kind: EventLetGo, From: string(b.Node), Reason: cmp.Or(clip(b.Reason), reason)})
+	a.note(b.Resource, r, Event{Kind: EventLetGo, From: string(b.Node), Reason: reason}, by)
 	if _, ok := a.Spec.Resource(b.Resource); !ok {
 		delete(a.Resources, b.Resource)
 	}
@@ -141,7 +145,7 @@ func (a *applier) setResource(b SetResource) string {
 	default:
 		return fmt.Sprintf("%q: write move, restart, ban, clear, enable or disable", string(b.Verb))
 	}
-	a.note(b.Resource, r, Event{Kind: EventResource, To: string(b.Verb), From: string(b.Node), Reason: reason})
+	a.note(b.Resource, r, Event{Kind: EventResource, To: string(b.Verb), From: string(b.Node), Reason: reason}, a.c.By)
 	if r.Holder != "" && !r.Leaving && !a.Over(r) && (r.Disabled || slices.Contains(r.Banned, r.Holder)) {
 		a.takeBack(b.Resource, "", reason)
 	}
@@ -162,7 +166,7 @@ func (a *applier) move(b SetResource, reason string) string {
 	case r.Holder == b.Node && b.Verb == VerbMove:
 		return fmt.Sprintf("resource %s is on node %s already", b.Resource, b.Node)
 	case r.Holder == "":
-		a.hand(b.Resource, b.Node, reason)
+		a.hand(b.Resource, b.Node, reason, a.c.By)
 		return ""
 	case a.Over(r):
 		return fmt.Sprintf("resource %s: node %s is lost, and another node takes over as soon as that is safe", b.Resource, r.Holder)

@@ -126,6 +126,7 @@ type Resource struct {
 	Install uint64 `json:"install,omitempty"` // the holder's installation
 	Boot    uint64 `json:"boot,omitempty"`    // the holder's boot
 	Epoch   uint64 `json:"epoch,omitempty"`   // fencing token: of the newest giving or taking
+	Given   int64  `json:"given,omitempty"`   // unix milliseconds, for people: when the holder got it
 	Leaving bool   `json:"leaving,omitempty"` // the holder is asked to let go
 	To      NodeID `json:"to,omitempty"`      // who gets it then, if he still can; empty = whoever is best
 
@@ -160,7 +161,7 @@ func (s State) Unfit(name string, id NodeID) string {
 	case slices.Contains(r.Banned, id):
 		return "it is banned from node " + string(id)
 	case n.Life != LifeAlive:
-		return "node " + string(id) + " is " + n.Life.String()
+		return "node " + string(id) + " " + n.Life.Words()
 	case n.Mode != ModeActive:
 		return "node " + string(id) + " is in " + string(n.Mode)
 	}

@@ -40,6 +40,26 @@ func (l Life) String() string {
 	return string(l)
 }
 
+// LifeNamed returns the life that String names so.
+func LifeNamed(word string) Life {
+	if word == LifeUnknown.String() {
+		return LifeUnknown
+	}
+	return Life(word)
+}
+
+// Words says how a node with this life is, behind its name.
+func (l Life) Words() string {
+	switch l {
+	case LifeUnknown:
+		return "has not joined yet"
+	case LifeLeft:
+		return "has left"
+	case LifeAlive, LifeDown:
+	}
+	return "is " + string(l)
+}
+
 // Mode is what the operator lets the cluster do on a node.
 type Mode string
 

@@ -26,11 +26,13 @@ type ResourceView struct {
 	Addresses []string      `json:"addresses"`
 	Interface string        `json:"interface"`
 	Epoch     uint64        `json:"epoch"`
-	Since     int64         `json:"since,omitempty"`  // unix milliseconds, of the last decision about it
-	Decided   string        `json:"decided"`          // why that was made
-	By        string        `json:"by,omitempty"`     // who asked for it
-	Reason    string        `json:"reason,omitempty"` // why its state is not held
-	Idle      bool          `json:"idle,omitempty"`   // nobody uses it, as far as its holder looks
+	Given     int64         `json:"given,omitempty"`    // unix milliseconds: when the holder got it
+	Since     int64         `json:"since,omitempty"`    // unix milliseconds, of the last decision about it
+	Disabled  bool          `json:"disabled,omitempty"` // an operator wants nobody to hold it
+	Decided   string        `json:"decided"`            // why that was made
+	By        string        `json:"by,omitempty"`       // who asked for it
+	Reason    string        `json:"reason,omitempty"`   // why its state is not held
+	Idle      bool          `json:"idle,omitempty"`     // nobody uses it, as far as its holder looks
 	Requires  Proof         `json:"requires"`
 	Failback  string        `json:"failback"`
 	Balancer  string        `json:"balancer,omitempty"`

@@ -118,7 +118,7 @@ func (c *Core) excused(node cluster.NodeID) bool {
 func nodeProblem(v cluster.View, n cluster.NodeView) string {
 	switch {
 	case n.Life != string(cluster.LifeAlive):
-		return fmt.Sprintf("node %s %s%s", n.Name, lifeInWords(n.Life), colon(n.Reason))
+		return fmt.Sprintf("node %s %s%s", n.Name, cluster.LifeNamed(n.Life).Words(), colon(n.Reason))
 	case n.Votes && n.Log != "voter":
 		return fmt.Sprintf("node %s has no vote in the log yet; losing another node now may stop the cluster", n.Name)
 	case n.RailsUp < n.Rails:
@@ -127,17 +127,6 @@ func nodeProblem(v cluster.View, n cluster.NodeView) string {
 		return fmt.Sprintf("node %s runs revision %d of the cluster file, not %d", n.Name, n.Revision, v.Revision)
 	}
 	return ""
-}
-
-func lifeInWords(life string) string {
-	switch cluster.Life(life) {
-	case "unknown":
-		return "has not joined yet"
-	case cluster.LifeLeft:
-		return "has left"
-	case cluster.LifeUnknown, cluster.LifeAlive, cluster.LifeDown:
-	}
-	return "is " + life
 }
 
 func colon(reason string) string {

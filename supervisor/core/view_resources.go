@@ -30,7 +30,7 @@ func (c *Core) resourceViews(now time.Time) []cluster.ResourceView {
 	for _, spec := range c.state.Spec.Resources {
 		r := c.state.Resource(spec.Name)
 		v := cluster.ResourceView{
-			Name: spec.Name, Holder: r.Holder, To: r.To, Epoch: r.Epoch, Since: r.Since, Decided: r.Reason, By: r.By,
+			Name: spec.Name, Holder: r.Holder, To: r.To, Epoch: r.Epoch, Given: r.Given, Since: r.Since, Disabled: r.Disabled, Decided: r.Reason, By: r.By,
 			Requires: spec.Proof(), Failback: cmp.Or(spec.Failback, cluster.FailbackNever), Balancer: spec.Balancer, Pool: spec.Pool,
 		}
 		if spec.VIP != nil {
@@ -100,14 +100,16 @@ func (c *Core) whyNobody(spec cluster.ResourceSpec, ev placement.Evidence) strin
 		if unfit == "" {
 			return fmt.Sprintf("node %s can hold it, and is about to get it", id)
 		}
-		why = append(why, unfit)
+		if !slices.Contains(why, unfit) {
+			why = append(why, unfit)
+		}
 	}
 	return strings.Join(why, "; ")
 }
 
 // whyLost tells what is still missing until a lost holder's resource is given to another node.
 func (c *Core) whyLost(spec cluster.ResourceSpec, r cluster.Resource, ev placement.Evidence) string {
-	life := fmt.Sprintf("node %s is %s", r.Holder, c.state.Node(r.Holder).Life)
+	life := fmt.Sprintf("node %s %s", r.Holder, c.state.Node(r.Holder).Life.Words())
 	if c.state.Node(r.Holder).Life == cluster.LifeAlive {
 		life = fmt.Sprintf("node %s began another life", r.Holder)
 	}
@@ -117,7 +119,10 @@ func (c *Core) whyLost(spec cluster.ResourceSpec, r cluster.Resource, ev placeme
 			return fmt.Sprintf("%s; %d of %d voters say that its right has run out, %d needed", life, said, len(voters), need)
 		}
 	}
-	return life + "; " + c.whyNobody(spec, ev)
+	if nobody := c.whyNobody(spec, ev); nobody != life {
+		return life + "; " + strings.TrimPrefix(nobody, life+"; ")
+	}
+	return life
 }
 
 // classOf returns what class a node says it has.
