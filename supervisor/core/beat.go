@@ -97,6 +97,9 @@ func (c *Core) selfReport(seq uint64, hb *bus.Heartbeat) failover.Report {
 
 // heartbeat takes the heartbeat of another node.
 func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
+	if c.over(in.Envelope) {
+		return
+	}
 	c.acknowledged(in.Envelope, hb)
 	if c.twin(in) {
 		c.consider(c.report(in.Envelope, hb))
@@ -106,10 +109,10 @@ func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
 		c.promises.Guarded(in.Envelope.From, in.Envelope.Install, in.Envelope.Boot, lease.Class(hb.Class))
 	}
 	from := cluster.NodeID(in.Envelope.From)
-	old, known := c.peers[from]
-	if env := in.Envelope; known && env.Install == old.env.Install && (env.Boot < old.env.Boot || env.Boot == old.env.Boot && env.Seq < old.env.Seq) {
-		return // it comes late: we know better already
+	if c.late(in.Envelope) {
+		return // we know better already
 	}
+	old, known := c.peers[from]
 	c.peers[from] = peer{in.Envelope, hb, in.At}
 	if from == c.leader {
 		c.pacer.lead(in.At)
@@ -123,6 +126,38 @@ func (c *Core) heartbeat(in Heard, hb *bus.Heartbeat) {
 	if !known || old.env.Boot != in.Envelope.Boot || old.beat.Leaving != hb.Leaving || !slices.EqualFunc(old.beat.Members, hb.Members, sameHealth) {
 		c.dirty = true
 	}
+}
+
+// installsKept is of how many installations of a node it is remembered what they said last: the admitted one, and one that wants
+// its place, more than once.
+const installsKept = 4
+
+// late tells whether a heartbeat is older than another one of its installation, be it that a second installation of the node was
+// heard meanwhile.
+func (c *Core) late(env bus.Envelope) bool {
+	from := cluster.NodeID(env.From)
+	is := sighting{env.Install, env.Boot, env.Seq}
+	i := slices.IndexFunc(c.spoke[from], func(s sighting) bool { return s.install == is.install })
+	if i < 0 {
+		if len(c.spoke[from]) == installsKept {
+			c.spoke[from] = slices.Delete(c.spoke[from], 0, 1)
+		}
+		c.spoke[from] = append(c.spoke[from], is)
+		return false
+	}
+	if was := c.spoke[from][i]; is.boot < was.boot || is.boot == was.boot && is.seq < was.seq {
+		return true
+	}
+	c.spoke[from][i] = is
+	return false
+}
+
+// over tells whether a heartbeat is of a life in whose place another installation was admitted. A later life of that one would be
+// somebody who put the former disk back.
+func (c *Core) over(env bus.Envelope) bool {
+	return slices.ContainsFunc(c.former[cluster.NodeID(env.From)], func(s sighting) bool {
+		return s.install == env.Install && env.Boot <= s.boot
+	})
 }
 
 // twin tells whether the heartbeat is nobody's whom we listen to: it comes from a

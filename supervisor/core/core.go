@@ -33,7 +33,8 @@ type Core struct {
 	started       time.Time
 	detector      *health.Detector
 	lastDown      map[cluster.MemberID]converge.Health // see remember
-	lives         map[cluster.NodeID]uint64            // epoch of each node's life as last read in the log
+	lives         map[cluster.NodeID]lifeRead          // each node's life as last read in the log
+	former        map[cluster.NodeID][]sighting        // the last lives of installations that were replaced
 	watched       map[cluster.NodeID]bool
 	others        int // nodes of state.Spec without ourselves
 	machine       *failover.Machine
@@ -53,9 +54,10 @@ type Core struct {
 	leads         bool
 	peers         map[cluster.NodeID]peer
 	seen          map[cluster.NodeID]sighting
-	foreign       map[string]stranger       // other clusters heard, by id
-	mine          []memberHealth            // sorted by member
-	probing       map[cluster.MemberID]bool // members that we probe, and which of them quietly
+	spoke         map[cluster.NodeID][]sighting // the newest heartbeats, by installation
+	foreign       map[string]stranger           // other clusters heard, by id
+	mine          []memberHealth                // sorted by member
+	probing       map[cluster.MemberID]bool     // members that we probe, and which of them quietly
 	reports       map[string]converge.Report
 	promises      *lease.Promises
 	guard         Guarded              // what it said last
@@ -64,6 +66,8 @@ type Core struct {
 	rightsChanged bool                 // the log went on since the guard was told what it holds
 	holdings      []Holding            // what it was told last
 	links         []string             // where it may come to hold something, as it was told
+	epochs        map[string]uint64    // under which others hold what a command moves, as it was told
+	moving        bool                 // the cluster file has resources that a command moves
 	orders        uint64               // how often it was told
 	allowed       map[string]time.Time // by resource, when the heartbeat was sent that its newest right rests on
 	gone          map[string]parting   // by resource
@@ -119,14 +123,14 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 	c := &Core{
 		cfg: cfg, now: now, started: now, install: id.Install, boot: id.Boot, clusterID: held.Cluster,
 		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Pulse, Slack: t.Slack}),
-		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
+		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]lifeRead{}, former: map[cluster.NodeID][]sighting{},
 		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
 			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry, Holiday: t.Holiday,
 		}),
 		pacer: pacer{beat: t.Beat, pulse: t.Pulse, slack: t.Slack},
 		book:  lease.NewBook(string(cfg.Name)), state: cluster.New(held.Cluster),
-		peers: map[cluster.NodeID]peer{}, seen: map[cluster.NodeID]sighting{},
+		peers: map[cluster.NodeID]peer{}, spoke: map[cluster.NodeID][]sighting{}, seen: map[cluster.NodeID]sighting{},
 		foreign: map[string]stranger{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},
 		promises: lease.NewPromises(now), gone: map[string]parting{}, allowed: map[string]time.Time{},

@@ -62,6 +62,9 @@ func TestWhoseWordCounts(t *testing.T) {
 		"a twin says down":           {up, []func(*alone){hear("up", nil), hear("down", install(12))}, cluster.Serve},
 		"a twin says up":             {down, []func(*alone){hear("down", nil), hear("up", install(12))}, cluster.Out},
 		"another installation alone": {down, []func(*alone){hear("up", install(12))}, cluster.Out},
+		"late, behind a stranger": {up, []func(*alone){
+			hear("down", nil), hear("down", nil), silenceOfOne, hear("unknown", install(12)), hear("up", func(e *bus.Envelope) { e.Seq -= 3 }),
+		}, cluster.Out},
 		"another node says down":     {up, []func(*alone){func(a *alone) { a.step(0, a.from("n3", says("down"))) }}, cluster.Serve},
 		"another node says up":       {down, []func(*alone){func(a *alone) { a.step(0, a.from("n3", says("up"))) }}, cluster.Out},
 		"an unknown life takes over": {down, []func(*alone){hear("up", nil), hear("up", boot(6))}, cluster.Out},

@@ -30,6 +30,8 @@ type Output struct {
 	Order       uint64
 	// Links are the interfaces on which this node may come to hold something. They come with the holdings.
 	Links []string
+	// Epochs are those under which other nodes hold what a command moves, by resource. They come with the holdings.
+	Epochs map[string]uint64
 	// HoldUntil replaces the moment from which on the guard may hold nothing of that order; the zero time is now. It is told at
 	// every step. A guard that knows another order moves no deadline. HoldSince is when the heartbeat was sent that the right
 	// rests on: a clock that goes on while the machine sleeps has to count from there.
@@ -51,10 +53,12 @@ type Holding struct {
 	Resource string
 	Epoch    uint64
 	VIP      cluster.VIPSpec
+	// Failback is that of the cluster file: cluster.FailbackWhenIdle asks whether anybody uses what is held.
+	Failback string
 }
 
 func (h Holding) equal(o Holding) bool {
-	return h.Resource == o.Resource && h.Epoch == o.Epoch && h.VIP.Interface == o.VIP.Interface && h.VIP.Label == o.VIP.Label &&
+	return h.Resource == o.Resource && h.Epoch == o.Epoch && h.Failback == o.Failback && h.VIP.Interface == o.VIP.Interface && h.VIP.Label == o.VIP.Label &&
 		slices.Equal(h.VIP.Addresses, o.VIP.Addresses) && slices.Equal(h.VIP.Command, o.VIP.Command)
 }
 

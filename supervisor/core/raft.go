@@ -274,8 +274,11 @@ func (c *Core) newLives(now time.Time) {
 	for _, s := range c.state.Spec.Nodes {
 		st := c.state.Node(s.Name)
 		former, known := c.lives[s.Name]
-		c.lives[s.Name] = st.Epoch
-		if !known || former == st.Epoch || st.Life != cluster.LifeAlive || !c.watched[s.Name] {
+		c.lives[s.Name] = lifeRead{st.Epoch, st.Install, st.Boot}
+		if known && former.install != 0 && former.install != st.Install {
+			c.replaced(s.Name, former)
+		}
+		if !known || former.epoch == st.Epoch || st.Life != cluster.LifeAlive || !c.watched[s.Name] {
 			continue
 		}
 		c.detector.Forget(string(s.Name))
@@ -284,6 +287,17 @@ func (c *Core) newLives(now time.Time) {
 			Node: string(s.Name), Boot: st.Boot, State: health.Alive, At: now, Reason: "admitted in a new life: " + st.Reason,
 		})
 	}
+}
+
+// lifeRead is a life of a node as the log has it.
+type lifeRead struct{ epoch, install, boot uint64 }
+
+// replaced remembers an installation in whose place another one was admitted: what it said is over, however late it comes.
+func (c *Core) replaced(id cluster.NodeID, l lifeRead) {
+	if len(c.former[id]) == installsKept {
+		c.former[id] = slices.Delete(c.former[id], 0, 1)
+	}
+	c.former[id] = append(c.former[id], sighting{install: l.install, boot: l.boot})
 }
 
 // specChanged tells everybody in the process that the cluster file is another one.
@@ -298,7 +312,9 @@ func (c *Core) specChanged() {
 	maps.DeleteFunc(c.reports, func(name string, _ converge.Report) bool { return !slices.Contains(c.balancers, name) })
 	maps.DeleteFunc(c.peers, func(id cluster.NodeID, _ peer) bool { return !c.concerns(id) })
 	maps.DeleteFunc(c.lastDown, func(id cluster.MemberID, _ converge.Health) bool { return !c.isMember(id) })
-	maps.DeleteFunc(c.lives, func(id cluster.NodeID, _ uint64) bool { return !c.inFile(id) })
+	maps.DeleteFunc(c.lives, func(id cluster.NodeID, _ lifeRead) bool { return !c.inFile(id) })
+	maps.DeleteFunc(c.former, func(id cluster.NodeID, _ []sighting) bool { return !c.inFile(id) })
+	maps.DeleteFunc(c.spoke, func(id cluster.NodeID, _ []sighting) bool { return !c.concerns(id) })
 	maps.DeleteFunc(c.seen, func(id cluster.NodeID, _ sighting) bool { return !c.inFile(id) })
 	c.others = len(c.state.Spec.Nodes)
 	if c.inFile(c.cfg.Name) {

@@ -4,6 +4,7 @@ package core
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,17 +25,28 @@ func (c *Core) hold() {
 		return
 	}
 	var out []Holding
+	epochs := map[string]uint64{}
+	c.moving = false
 	for _, spec := range c.state.Spec.Resources {
-		if r := c.state.Resource(spec.Name); c.ours(r) && !r.Leaving && c.halted == "" && spec.VIP != nil {
-			out = append(out, Holding{Resource: spec.Name, Epoch: r.Epoch, VIP: *spec.VIP})
+		if spec.VIP == nil {
+			continue
+		}
+		r := c.state.Resource(spec.Name)
+		moved := len(spec.VIP.Command) > 0
+		c.moving = c.moving || moved
+		switch {
+		case c.ours(r) && !r.Leaving && c.halted == "":
+			out = append(out, Holding{Resource: spec.Name, Epoch: r.Epoch, VIP: *spec.VIP, Failback: spec.Failback})
+		case moved && r.Holder != "" && r.Holder != c.cfg.Name:
+			epochs[spec.Name] = r.Epoch
 		}
 	}
-	if c.orders > 0 && slices.EqualFunc(out, c.holdings, Holding.equal) && slices.Equal(links, c.links) {
+	if c.orders > 0 && slices.EqualFunc(out, c.holdings, Holding.equal) && slices.Equal(links, c.links) && maps.Equal(epochs, c.epochs) {
 		return
 	}
 	c.orders++
-	c.holdings, c.links = out, links
-	c.out.Holdings, c.out.Links, c.out.NewHoldings = out, links, true
+	c.holdings, c.links, c.epochs = out, links, epochs
+	c.out.Holdings, c.out.Links, c.out.Epochs, c.out.NewHoldings = out, links, epochs, true
 }
 
 // mayHold names the interfaces on which this node may come to hold something, and tells whether it needs a guard at all.
@@ -70,10 +82,11 @@ func (c *Core) ours(r cluster.Resource) bool {
 	return r.Holder == c.cfg.Name && c.living() && r.Life == c.state.Node(c.cfg.Name).Epoch
 }
 
-// right tells the guard when the right to hold anything ends, if nothing more is heard, and remembers that it was told.
+// right tells the guard when the right to hold anything ends, if nothing more is heard, and remembers that it was told. Where
+// commands move addresses it is told even while nothing is held: a command that takes away what was let go needs it as well.
 func (c *Core) right() {
 	c.out.Order = c.orders
-	if c.backed.IsZero() || len(c.holdings) == 0 || !c.living() {
+	if c.backed.IsZero() || c.orders == 0 || len(c.holdings) == 0 && !c.moving || !c.living() {
 		return
 	}
 	c.out.HoldSince, c.out.HoldUntil = c.backed, c.cfg.Times.Terms.Until(c.backed)

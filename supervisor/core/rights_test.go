@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
@@ -60,6 +63,47 @@ func TestHoldsWhatItWasGiven(t *testing.T) {
 			a.step(time.Millisecond)
 			if a.out.NewHoldings {
 				t.Fatal("the guard is told the same again")
+			}
+		})
+	}
+}
+
+// TestTellsUnderWhichEpochsCommandsMove: whoever let go of what a command moves hears that somebody else has it, and keeps its right
+// meanwhile. Nobody needs that of addresses that no command moves.
+func TestTellsUnderWhichEpochsCommandsMove(t *testing.T) {
+	recall := cluster.Recall{Resource: "vip", Epoch: 5}
+	gone := cluster.LetGo{Resource: "vip", Epoch: 5, Node: "n1"}
+	again := cluster.Give{Resource: "vip", Epoch: 6, Node: "n2", Life: 2}
+	for name, c := range map[string]struct {
+		command []string
+		more    []cluster.Body
+		epochs  map[string]uint64
+		right   bool
+	}{
+		"ours":                           {[]string{"/bin/move"}, []cluster.Body{given("n1")}, nil, true},
+		"recalled":                       {[]string{"/bin/move"}, []cluster.Body{given("n1"), recall}, nil, true},
+		"let go":                         {[]string{"/bin/move"}, []cluster.Body{given("n1"), recall, gone}, nil, true},
+		"another has it":                 {[]string{"/bin/move"}, []cluster.Body{given("n1"), recall, gone, again}, map[string]uint64{"vip": 7}, true},
+		"another has it, and no command": {nil, []cluster.Body{given("n2")}, nil, false},
+		"recalled, and no command":       {nil, []cluster.Body{given("n1"), recall}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := threeNodes()
+			vip := cluster.VIPSpec{Addresses: []string{"10.0.0.100/24"}, Interface: "eth0", Command: c.command}
+			spec.Resources = []cluster.ResourceSpec{{Name: "vip", VIP: &vip, Failback: cluster.FailbackWhenIdle}}
+			a := admitted(t, append([]cluster.Body{cluster.SetSpec{Spec: spec}}, c.more...)...)
+			if diff := cmp.Diff(c.epochs, a.out.Epochs, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+			for _, h := range a.out.Holdings {
+				if h.Failback != cluster.FailbackWhenIdle {
+					t.Errorf("%+v", h)
+				}
+			}
+			a.step(time.Millisecond, a.from("n2", knows(a)))
+			a.pass(lan.Pulse)
+			if a.out.HoldUntil.IsZero() == c.right {
+				t.Errorf("until %s", a.out.HoldUntil)
 			}
 		})
 	}

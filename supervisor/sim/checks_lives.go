@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -189,6 +190,9 @@ func (c *checkers) authority(m *machine, until time.Time) {
 type lastWords struct {
 	members map[cluster.MemberID]lastWord
 	given   map[cluster.MemberID]cluster.Service // what it gave its balancer to do with them
+
+	admitted map[cluster.NodeID]number // lives that the log has admitted, as far as this node has read it
+	over     map[number]bool           // lives of installations in whose place another one was admitted
 }
 
 type lastWord struct {
@@ -197,10 +201,31 @@ type lastWord struct {
 }
 
 func newLastWords() *lastWords {
-	return &lastWords{map[cluster.MemberID]lastWord{}, map[cluster.MemberID]cluster.Service{}}
+	return &lastWords{
+		members: map[cluster.MemberID]lastWord{}, given: map[cluster.MemberID]cluster.Service{},
+		admitted: map[cluster.NodeID]number{}, over: map[number]bool{},
+	}
+}
+
+// replaced takes note of which life of a node the log has admitted: an installation in whose place another one was admitted has
+// nothing more to say in that life.
+func (w *lastWords) replaced(id cluster.NodeID, n cluster.Node) {
+	is := number{install: n.Install, boot: n.Boot}
+	was := w.admitted[id]
+	w.admitted[id] = is
+	if was.install == 0 || was.install == is.install {
+		return
+	}
+	w.over[was] = true
+	maps.DeleteFunc(w.members, func(member cluster.MemberID, word lastWord) bool {
+		return member.Member == string(id) && word.install == was.install
+	})
 }
 
 func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
+	if w.over[number{install: env.Install, boot: env.Boot}] {
+		return
+	}
 	for _, h := range hb.Members {
 		id := cluster.MemberID{Pool: h.Pool, Member: h.Member}
 		was, is := w.members[id], number{env.Install, env.Boot, env.Seq}
@@ -216,6 +241,9 @@ func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
 // all (S9).
 func (c *checkers) duties(m *machine, duties []converge.Duty) {
 	words, state := m.words, m.core.State()
+	for _, n := range state.Spec.Nodes {
+		words.replaced(n.Name, state.Node(n.Name))
+	}
 	for _, d := range duties {
 		if d.Frozen == "" && state.Node(m.name).Mode == cluster.ModeMaintenance {
 			c.w.violate("maintenance is left alone (S9)", "%s may change its balancer, and is in maintenance", m.name)
