@@ -30,12 +30,17 @@ const (
 	quiet = 4 * time.Second
 )
 
-var vip = netip.MustParsePrefix("10.77.0.100/24")
+// vip is the usual address; vip6 is on a network of its own, beside the one that nodes have on their interface.
+var (
+	vip  = netip.MustParsePrefix("10.77.0.100/24")
+	vip6 = netip.MustParsePrefix("fd77::100/64")
+)
 
 // stand is a pair of HAProxies with a virtual address, a witness, and a client.
 type stand struct {
 	*fleet.Fleet
 	t      testing.TB
+	vip    netip.Prefix
 	world  *lab.Lab
 	client *lab.Node
 	near   *lab.Node // a client that is on the holder's side of a partition
@@ -45,11 +50,22 @@ type stand struct {
 // options say what differs between stands.
 type options struct {
 	timing, class string
+	address       netip.Prefix // zero is 10.77.0.100/24
 	resource      func(*cluster.ResourceSpec)
 }
 
 // open returns a stand in which all is well.
 func open(t testing.TB, o options) *stand {
+	t.Helper()
+	s := build(t, o)
+	s.must(s.Start(t.Context()))
+	s.must(s.AwaitWell(t.Context()))
+	s.held("")
+	return s
+}
+
+// build returns a stand on which nothing runs yet.
+func build(t testing.TB, o options) *stand {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
@@ -62,7 +78,10 @@ func open(t testing.TB, o options) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stand{t: t}
+	s := &stand{t: t, vip: o.address}
+	if !s.vip.IsValid() {
+		s.vip = vip
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.evidence()
@@ -83,7 +102,7 @@ func open(t testing.TB, o options) *stand {
 		Spec: func(spec *cluster.Spec) {
 			r := cluster.ResourceSpec{
 				Name: vipName, Nodes: []cluster.NodeID{"lb1", "lb2"}, Balancer: fleet.Together,
-				VIP: &cluster.VIPSpec{Addresses: []string{vip.String()}, Interface: lab.InterfaceName(0)},
+				VIP: &cluster.VIPSpec{Addresses: []string{s.vip.String()}, Interface: lab.InterfaceName(0)},
 			}
 			if o.resource != nil {
 				o.resource(&r)
@@ -96,11 +115,8 @@ func open(t testing.TB, o options) *stand {
 	s.must(err)
 	s.near, err = s.world.AddNode(ctx, "near")
 	s.must(err)
-	s.must(s.Start(ctx))
-	s.wire, err = watch(context.WithoutCancel(ctx), s.world, vip.Addr(), s.Balancers())
+	s.wire, err = watch(context.WithoutCancel(ctx), s.world, s.vip.Addr(), s.Balancers())
 	s.must(err)
-	s.must(s.AwaitWell(ctx))
-	s.held("")
 	return s
 }
 
@@ -178,7 +194,7 @@ func (s *stand) asks() (report func(since time.Time) load.Report) {
 func (s *stand) asksFrom(node *lab.Node) (report func(since time.Time) load.Report) {
 	s.t.Helper()
 	c, err := load.New(load.Options{
-		Targets: []string{fmt.Sprintf("http://%s:%d/", vip.Addr(), fleet.KeptPort)}, Rate: rate, Timeout: time.Second,
+		Targets: []string{fmt.Sprintf("http://%s/", netip.AddrPortFrom(s.vip.Addr(), fleet.KeptPort))}, Rate: rate, Timeout: time.Second,
 		NewConnections: true, Dial: node.Dialer(),
 	})
 	s.must(err)

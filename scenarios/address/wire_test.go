@@ -114,6 +114,15 @@ func (w *wire) never(t testing.TB, since time.Time, moves int) []span {
 	return nil
 }
 
+// both tells for how long two nodes spoke as the address, in one move.
+func (w *wire) both(since time.Time) time.Duration {
+	spans := w.since(since)
+	if len(spans) <= 2 {
+		return 0
+	}
+	return spans[len(spans)-1].last.Sub(spans[1].first)
+}
+
 const (
 	etherHeader = 14
 	vlanTag     = 4

@@ -136,11 +136,11 @@ func (f *Fleet) proxyFile(p *Proxy) string {
 	if o.Ring {
 		fmt.Fprintf(&b, "ring %s\n  format raw\n  maxlen 1200\n  size 65536\n", RingName)
 	}
-	where := p.node.IP(0).String()
+	where := fmt.Sprintf("%s:%d", p.node.IP(0), o.Port)
 	if o.Anywhere {
-		where = "" // HAProxy takes it for all of IPv4
+		where = fmt.Sprintf(":::%d v4v6", o.Port)
 	}
-	fmt.Fprintf(&b, "frontend clients\n  bind %s:%d\n  default_backend %s\n", where, o.Port, PoolName)
+	fmt.Fprintf(&b, "frontend clients\n  bind %s\n  default_backend %s\n", where, PoolName)
 	if o.Answers {
 		fmt.Fprintf(&b, "  http-request return status 200 content-type text/plain string \"%s answers\" hdr %s %s\n", p.machine.Name, app.NodeHeader, p.machine.Name)
 	}
