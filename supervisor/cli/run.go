@@ -170,7 +170,7 @@ func newHolder(cfg config.Node, p parts) (*holding.Holder, error) {
 		return nil, err
 	}
 	return holding.New(holding.Options{
-		Socket: cfg.Guard.Socket, Command: command, Bears: p.timing.Hold, Settle: linkBeats * p.timing.Beat,
+		Node: cfg.Node, Socket: cfg.Guard.Socket, Command: command, Bears: p.timing.Hold, Settle: linkBeats * p.timing.Beat,
 		Log: p.log.With().Str("part", "guard").Logger(),
 	}), nil
 }

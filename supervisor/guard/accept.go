@@ -87,5 +87,5 @@ func (m *Machine) want(u Unit, a Address) {
 		p.announceSoon(m.now)
 	}
 	p.address, p.resource, p.epoch = a, u.Resource, u.Epoch
-	p.wanted, p.orphan = true, false
+	p.wanted, p.orphan, p.noProbe = true, false, u.NoProbe
 }

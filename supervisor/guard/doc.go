@@ -16,8 +16,8 @@
 //   - An extension never revives an order whose deadline has passed. Only another order does.
 //   - Nothing is done for a resource under an epoch lower than one that was ordered for it before.
 //   - Nothing is added before the links were looked at, and before what a former guard left there without an order has gone.
-//   - An address is added only behind an open gate, after a probe that heard of no stranger who has it. A stranger is
-//     reported and never fought: what is not added is not announced.
+//   - An address is added only behind an open gate, after a probe that heard of no stranger who has it, unless its unit says
+//     that nobody is to be asked. A stranger is reported and never fought: what is not added is not announced.
 //   - What an act did that failed or came too late is not known until the links were looked at; an error never reads as
 //     an absent address.
 //   - Of one address at most one act of the hands and one of the gate are under way at a time.

@@ -95,6 +95,12 @@ func (m *Machine) Empty() bool {
 	return m.quit && m.look.done && len(m.places) == 0 && len(m.gates) == 0
 }
 
+// Unused tells that there is no right to hold anything, and that nothing is left of what was held.
+func (m *Machine) Unused() bool {
+	left := func(p *place) bool { return p.presence != absent || p.busy != 0 }
+	return m.lapsed && m.look.done && len(m.gates) == 0 && !slices.ContainsFunc(m.sorted(), left)
+}
+
 func (m *Machine) absorb(ev Event) {
 	switch ev := ev.(type) {
 	case Order:

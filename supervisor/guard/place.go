@@ -21,6 +21,7 @@ type place struct {
 	epoch    uint64
 	wanted   bool
 	orphan   bool // found by the first look, without an order
+	noProbe  bool // its unit says so
 
 	presence presence
 	busy     OpKind // of the hands, under way
@@ -157,6 +158,8 @@ func (m *Machine) acquire(p *place, s scene) {
 	case p.waits != "":
 	case m.now < p.acts.until:
 		m.wake(p.acts.until)
+	case p.noProbe:
+		m.act(p, OpAdd, "a command moves it, and nobody is asked")
 	case m.now < p.free:
 		m.act(p, OpAdd, "no stranger has it")
 	default:

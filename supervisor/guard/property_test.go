@@ -89,14 +89,14 @@ func (r *rig) expect(ev Event) {
 	}
 }
 
-// ordered returns the epoch under which an address is ordered.
-func (r *rig) ordered(a Address) (resource string, epoch uint64, ok bool) {
+// ordered returns the unit by which an address is ordered.
+func (r *rig) ordered(a Address) (unit Unit, ok bool) {
 	for _, u := range r.order.Units {
-		if slices.Contains(u.Addresses, a) {
-			resource, epoch, ok = u.Resource, max(epoch, u.Epoch), true
+		if slices.Contains(u.Addresses, a) && (!ok || u.Epoch > unit.Epoch) {
+			unit, ok = u, true
 		}
 	}
-	return resource, epoch, ok
+	return unit, ok
 }
 
 // judge holds one operation against the promises.
@@ -121,15 +121,18 @@ func (r *rig) judge(t *rapid.T, o Op) {
 	if r.lapsed || r.now >= r.until.Add(-Margin) {
 		t.Fatalf("%s without right, %s after the deadline", o, r.now.Sub(r.until))
 	}
-	resource, epoch, ok := r.ordered(o.Address)
-	if !ok || epoch < r.epochs[resource] {
-		t.Fatalf("%s: it is not ordered, or under epoch %d after %d", o, epoch, r.epochs[resource])
+	u, ok := r.ordered(o.Address)
+	if !ok || u.Epoch < r.epochs[u.Resource] {
+		t.Fatalf("%s: it is not ordered, or under epoch %d after %d", o, u.Epoch, r.epochs[u.Resource])
 	}
-	r.epochs[resource] = epoch
+	r.epochs[u.Resource] = u.Epoch
+	if o.Kind == OpProbe && u.NoProbe {
+		t.Fatalf("%s: nobody is to be asked", o)
+	}
 	if o.Kind != OpAdd {
 		return
 	}
-	if at, ok := r.probed[o.Address]; !ok || r.now.Sub(at) > probeGood {
+	if at, ok := r.probed[o.Address]; !u.NoProbe && (!ok || r.now.Sub(at) > probeGood) {
 		t.Fatalf("%s without a probe", o)
 	}
 	if r.gates[o.Address.Gated()] <= r.now {
@@ -169,7 +172,7 @@ func (r *rig) drawOrder(t *rapid.T) Order {
 	left := slices.Clone(netAddresses)
 	ips := map[netip.Addr]bool{}
 	for _, name := range resources {
-		u := Unit{Resource: name, Epoch: rapid.Uint64Range(1, 4).Draw(t, "epoch")}
+		u := Unit{Resource: name, Epoch: rapid.Uint64Range(1, 4).Draw(t, "epoch"), NoProbe: rapid.Bool().Draw(t, "no probe")}
 		for range rapid.IntRange(0, 2).Draw(t, "addresses") {
 			i := rapid.IntRange(0, len(left)-1).Draw(t, "address")
 			if a := left[i]; !ips[a.Prefix.Addr()] {
@@ -247,6 +250,9 @@ func TestPromises(t *testing.T) {
 			if len(r.links) > 0 || len(r.gates) > 0 {
 				t.Fatalf("after the deadline there are %v behind %v", r.links, r.gates)
 			}
+			if !r.machine.Unused() {
+				t.Fatalf("it has nothing and does not say so: %+v", r.machine.Status())
+			}
 			return
 		}
 		r.strangers = map[netip.Addr]bool{}
@@ -260,7 +266,7 @@ func TestPromises(t *testing.T) {
 		if !status.Holds("a", 9) || !status.Holds("b", 9) || status.Holds("b", 8) || !status.Gone("c") || status.Gone("a") {
 			t.Fatalf("it does not hold what it should: %+v", status)
 		}
-		if len(r.links) != 3 || len(r.gates) != 3 {
+		if len(r.links) != 3 || len(r.gates) != 3 || r.machine.Unused() {
 			t.Fatalf("there are %v behind %v", r.links, r.gates)
 		}
 		r.step(t, Quit{})

@@ -26,7 +26,7 @@ import (
 //	works KIND                   and now they do not
 //	holds KIND                   operations of a kind stay under way
 //	ends KIND                    and end
-//	order until=D [number=N] [links=(A, B)]  (one unit per line: resource epoch address ...)
+//	order until=D [number=N] [links=(A, B)]  (one unit per line: resource epoch address ... [no-probe])
 //	extend until=D
 //	attached | lost | quit | changed | linkup IF
 //	gone ADDRESS                 somebody removes it from its link
@@ -308,6 +308,10 @@ func unit(t *testing.T, f []string) Unit {
 	t.Helper()
 	u := Unit{Resource: f[0], Epoch: count(t, f[1])}
 	for _, a := range f[2:] {
+		if a == "no-probe" {
+			u.NoProbe = true
+			continue
+		}
 		u.Addresses = append(u.Addresses, address(t, a))
 	}
 	return u

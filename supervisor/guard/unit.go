@@ -113,6 +113,10 @@ type Unit struct {
 	// Epoch is the fencing token of the assignment.
 	Epoch     uint64    `json:"epoch"`
 	Addresses []Address `json:"addresses"`
+	// NoProbe has the addresses added without asking the neighbours who has them. Where a call of a provider's API moves an
+	// address, the network may answer for the machine that the address was on before, until a call is made that waits for
+	// this guard.
+	NoProbe bool `json:"no_probe,omitempty"`
 }
 
 // check tells what is wrong with a unit taken alone.

@@ -155,7 +155,7 @@ func (n *Node) toGuard(out core.Output) {
 	h := n.hold
 	h.Order, h.Since, h.Until = out.Order, out.HoldSince, out.HoldUntil
 	if out.NewHoldings {
-		h.Holdings, h.Links = out.Holdings, out.Links
+		h.Holdings, h.Links, h.Epochs = out.Holdings, out.Links, out.Epochs
 	}
 	if !out.NewHoldings && (h.Order == 0 || h.Until.IsZero() || h.Until.Equal(n.hold.Until)) {
 		return

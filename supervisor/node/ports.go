@@ -70,6 +70,8 @@ type Hold struct {
 	Order    uint64 // numbers the holdings: see core.Output
 	Holdings []core.Holding
 	Links    []string // where this node may come to hold something
+	// Epochs are those under which other nodes hold what a command moves, by resource. They must not be changed.
+	Epochs map[string]uint64
 	// Until is the moment from which on nothing may be held, counted from Since. Zero times say nothing: what was told holds.
 	Since, Until time.Time
 }

@@ -5,21 +5,19 @@ package holding
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip"
+	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/mover"
+	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/usage"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/bootclock"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/link"
-	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -28,6 +26,8 @@ const watchRetry = time.Second
 
 // Options are what a holder is made of.
 type Options struct {
+	// Node is the name of this node.
+	Node string
 	// Socket is the path of the guard's socket.
 	Socket string
 	// Command is the program that is a guard, and its arguments.
@@ -39,22 +39,28 @@ type Options struct {
 	Log    zerolog.Logger
 }
 
-// Holder is a node's port to its guard. It begins a guard when there is first something that the node may hold.
+// Holder is a node's port to its guard. It begins a guard when there is first something that the node may hold, and a mover when it
+// first holds something that a command moves.
 type Holder struct {
 	opts  Options
 	link  *link.Link
+	mover *mover.Mover
 	clock *bootclock.Clock // of the node's loop
 	begin chan struct{}    // closed when a guard is needed
 	once  sync.Once
+	move  chan struct{} // closed when a mover is needed
 	news  chan struct{} // holds one: look again
 
 	mu       sync.Mutex
-	holds    node.Hold
+	holds    node.Hold     // with the right that was told last
 	until    guard.Instant // the deadline that the guard was told
 	told     uint64        // the newest order that it was told
 	number   uint64        // of the link's order that says so
 	said     link.Report   // by the guard
 	lost     time.Time     // since when the guard cannot be told anything; zero = it can
+	moves    bool          // there was something that a command moves
+	moved    []mover.Status
+	quiet    quiet
 	carriers carriers
 }
 
@@ -63,10 +69,11 @@ var _ node.Guard = (*Holder)(nil)
 // New returns a holder that holds nothing.
 func New(o Options) *Holder {
 	h := &Holder{
-		opts: o, clock: bootclock.NewClock(), begin: make(chan struct{}), news: make(chan struct{}, 1),
+		opts: o, clock: bootclock.NewClock(), begin: make(chan struct{}), move: make(chan struct{}), news: make(chan struct{}, 1),
 		carriers: carriers{settle: o.Settle, bad: map[string]fault{}},
 	}
 	h.link = link.New(link.Options{Socket: o.Socket, Command: o.Command, Report: h.hear, Log: o.Log})
+	h.mover = mover.New(mover.Options{Node: o.Node, Report: h.hearMover, Log: o.Log})
 	return h
 }
 
@@ -78,12 +85,20 @@ func (h *Holder) Sample() { h.clock.Sample() }
 func (h *Holder) Hold(w node.Hold) {
 	h.mu.Lock()
 	again := h.holds.Order != w.Order
-	h.holds = w
-	if !w.Since.IsZero() {
+	if w.Since.IsZero() {
+		w.Since, w.Until = h.holds.Since, h.holds.Until
+	} else {
 		h.until = max(h.until, h.clock.Until(w.Since, w.Until.Sub(w.Since)))
 	}
+	h.holds = w
 	if h.until > 0 || len(w.Holdings) == 0 {
 		h.number, h.told = h.link.Want(link.Want{Units: orderOf(w.Holdings), Links: w.Links, Until: h.until}), w.Order
+	}
+	switch {
+	case again:
+		h.tellMover()
+	case h.moves:
+		h.mover.Until(w.Since, w.Until)
 	}
 	h.mu.Unlock()
 	h.once.Do(func() { close(h.begin) })
@@ -110,6 +125,7 @@ func (h *Holder) hear(r link.Report) {
 	case h.lost.IsZero():
 		h.lost = time.Now()
 	}
+	h.tellMover()
 	h.mu.Unlock()
 	h.look()
 }
@@ -125,93 +141,44 @@ func (h *Holder) Run(ctx context.Context, report func(core.Guarded)) error {
 	if err != nil {
 		return err
 	}
+	sockets, err := usage.Open()
+	if err != nil {
+		return errors.Join(err, links.Close())
+	}
 	g, within := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.link.Run(within) })
-	g.Go(func() error { return h.watch(within, links) })
+	g.Go(func() error {
+		h.watch(within, links)
+		return nil
+	})
+	g.Go(func() error { return h.runMover(within) })
+	g.Go(func() error {
+		h.attend(within, sockets.Used)
+		return nil
+	})
 	g.Go(func() error {
 		h.report(within, report)
 		return nil
 	})
-	return errors.Join(g.Wait(), links.Close())
+	return errors.Join(g.Wait(), sockets.Close(), links.Close())
 }
 
 // watch has the links looked at whenever one changes.
-func (h *Holder) watch(ctx context.Context, links *vip.Links) error {
-	for ctx.Err() == nil {
+func (h *Holder) watch(ctx context.Context, links *vip.Links) {
+	for {
 		err := links.Watch(ctx, func(c vip.Change) {
 			if c.Kind == vip.LinkUp || c.Kind == vip.LinkDown || c.Kind == vip.LinkGone || c.Kind == vip.LookAgain {
 				h.look()
 			}
 		})
 		if ctx.Err() != nil {
-			break
+			return
 		}
 		h.opts.Log.Warn().Err(err).Msg("the links are not watched at present; the watch is begun again")
 		select {
 		case <-time.After(watchRetry):
 		case <-ctx.Done():
-		}
-	}
-	return nil
-}
-
-// report passes on how the guard and the links stand, whenever that changed.
-func (h *Holder) report(ctx context.Context, tell func(core.Guarded)) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	var last core.Guarded
-	for {
-		now := time.Now()
-		g, again := h.stands(now)
-		if !same(g, last) {
-			last = g
-			tell(g)
-		}
-		if again.IsZero() {
-			again = now.Add(time.Hour)
-		}
-		timer.Reset(again.Sub(now))
-		select {
-		case <-h.news:
-		case <-timer.C:
-		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-// stands is how the guard and the links stand, and when that changes by itself.
-func (h *Holder) stands(now time.Time) (g core.Guarded, again time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	again = h.carriers.look(now, h.holds.Links, linkState)
-	g = core.Guarded{Class: lease.Class(h.said.Guard.Class), Why: h.said.Guard.Why, Lacks: h.carriers.lacks(now)}
-	if h.holds.Order > 0 {
-		g.Order = h.holds.Order - 1
-	}
-	if !h.lost.IsZero() {
-		if ripe := h.lost.Add(h.opts.Bears); now.Before(ripe) {
-			g.Units = unitsOf(h.said.Status)
-			if again.IsZero() || ripe.Before(again) {
-				again = ripe
-			}
-			return g, again
-		}
-		for _, w := range h.holds.Holdings {
-			g.Units = append(g.Units, core.Unit{
-				Resource: w.Resource, Epoch: w.Epoch, State: bus.ResourceTrouble,
-				Reason: fmt.Sprintf("the guard of this node cannot be told anything: %v", h.said.Err),
-			})
-		}
-		return g, again
-	}
-	if h.said.Status.Answers >= h.number && h.number > 0 && h.told == h.holds.Order && vouches(h.said.Status) {
-		g.Order = h.holds.Order
-	}
-	g.Units = unitsOf(h.said.Status)
-	return g, again
-}
-
-func same(a, b core.Guarded) bool {
-	return a.Class == b.Class && a.Why == b.Why && a.Order == b.Order && slices.Equal(a.Units, b.Units) && slices.Equal(a.Lacks, b.Lacks)
 }

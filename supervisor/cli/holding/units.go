@@ -16,7 +16,9 @@ import (
 func orderOf(holdings []core.Holding) []guard.Unit {
 	var out []guard.Unit
 	for _, h := range holdings {
-		u := guard.Unit{Resource: h.Resource, Epoch: h.Epoch}
+		// Until the command has been run, the network answers for the machine that had the address, and the command waits for the
+		// guard.
+		u := guard.Unit{Resource: h.Resource, Epoch: h.Epoch, NoProbe: len(h.VIP.Command) > 0}
 		for _, p := range h.VIP.Prefixes() {
 			a := guard.Address{Prefix: p, Interface: h.VIP.Interface}
 			if p.Addr().Is4() {

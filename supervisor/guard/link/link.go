@@ -103,7 +103,7 @@ func (l *Link) Want(w Want) (number uint64) {
 }
 
 func same(a, b guard.Unit) bool {
-	return a.Resource == b.Resource && a.Epoch == b.Epoch && slices.Equal(a.Addresses, b.Addresses)
+	return a.Resource == b.Resource && a.Epoch == b.Epoch && a.NoProbe == b.NoProbe && slices.Equal(a.Addresses, b.Addresses)
 }
 
 func (l *Link) wanted() want {

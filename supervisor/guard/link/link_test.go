@@ -92,6 +92,8 @@ func TestWantNumbers(t *testing.T) {
 		{[]guard.Unit{}, nil, 5},
 		{nil, nil, 5},
 		{nil, []string{"eth0"}, 6},
+		{[]guard.Unit{unit(2, vip)}, nil, 7},
+		{[]guard.Unit{{Resource: "a", Epoch: 2, Addresses: []guard.Address{vip}, NoProbe: true}}, nil, 8},
 	} {
 		if n := l.Want(Want{Units: w.units, Links: w.links, Until: guard.Instant(i)}); n != w.number {
 			t.Errorf("want %d has number %d, not %d", i, n, w.number)

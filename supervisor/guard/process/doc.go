@@ -16,6 +16,7 @@
 //   - It obeys whoever is root or its own user, one supervisor at a time: the newest. What an earlier one said and was not yet
 //     read is not read any more.
 //   - Told to end, it lets go of everything first; killed, it leaves that to the deadlines in the kernel.
+//   - It leaves no process behind: with nothing to hold, and no supervisor for a minute, it ends by itself.
 //
 // A service manager must not kill the guard along with the supervisor: under systemd the unit of the supervisor needs
 // KillMode=process.

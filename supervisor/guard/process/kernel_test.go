@@ -204,11 +204,19 @@ type started struct {
 
 func start(t *testing.T, k *kernel) *started {
 	t.Helper()
+	return startFor(t, k, 0)
+}
+
+// startFor starts a guard that ends by itself after so long.
+func startFor(t *testing.T, k *kernel, linger time.Duration) *started {
+	t.Helper()
 	s := &started{kernel: k, socket: filepath.Join(t.TempDir(), "g", "s"), ended: make(chan error, 1), log: &lines{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	s.stop = cancel
 	go func() {
-		s.ended <- Run(ctx, Options{Socket: s.socket, Version: "test", Hands: k, Gate: k, Log: zerolog.New(s.log).Level(zerolog.DebugLevel)})
+		s.ended <- Run(ctx, Options{
+			Socket: s.socket, Version: "test", Hands: k, Gate: k, Linger: linger, Log: zerolog.New(s.log).Level(zerolog.DebugLevel),
+		})
 	}()
 	t.Cleanup(func() {
 		if err := s.end(); err != nil && !s.mayFail {

@@ -21,8 +21,10 @@ const (
 	batch = 64
 )
 
-// loop owns the machine. It ends when everything was let go after the guard was told to end, or when that takes too long.
+// loop owns the machine. It ends when everything was let go after the guard was told to end, when that takes too long, or when
+// nobody has needed the guard for a while.
 func (p *process) loop(ctx context.Context, over <-chan struct{}) error {
+	p.needed = bootclock.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var late <-chan time.Time
@@ -55,8 +57,21 @@ func (p *process) loop(ctx context.Context, over <-chan struct{}) error {
 			p.Log.Info().Msg("everything was let go; the guard ends")
 			return nil
 		}
+		if p.forsaken() {
+			p.Log.Info().Dur("for", p.Linger).Msg("nobody has needed the guard; it ends")
+			return nil
+		}
 		timer.Reset(min(max(p.machine.Due().Sub(bootclock.Now()), 0), napMax))
 	}
+}
+
+// forsaken tells whether nobody has needed the guard for long enough.
+func (p *process) forsaken() bool {
+	now := bootclock.Now()
+	if p.peer != nil || !p.machine.Unused() {
+		p.needed = now
+	}
+	return now >= p.needed.Add(p.Linger)
 }
 
 // gather takes in what else has come meanwhile.

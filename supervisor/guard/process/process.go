@@ -3,6 +3,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ import (
 const (
 	// closeMax bounds the wait for what the kernel does not let go of.
 	closeMax = time.Second
+	// linger is how long a guard stays that nobody needs, unless Options say otherwise: longer than any right lasts, and than a
+	// supervisor takes to be back that is restarted.
+	linger = time.Minute
 	// probeWithin is how long a probe waits for a stranger to answer, unless Options say otherwise. Neighbours on a wire
 	// answer within a millisecond.
 	probeWithin = 25 * time.Millisecond
@@ -36,6 +40,8 @@ type Options struct {
 	Gate    Gate
 	// ProbeWithin is how long a probe waits for a stranger to answer; 25 ms if it is zero.
 	ProbeWithin time.Duration
+	// Linger is after how long without a supervisor a guard ends that has nothing; a minute if it is zero.
+	Linger time.Duration
 	// Lacks is what Harden returned.
 	Lacks []string
 	// Log must never make its writer wait. See Log.
@@ -50,6 +56,7 @@ type process struct {
 	hello    wire.Hello
 	peer     *peer // the supervisor, if there is one
 	quitting bool
+	needed   guard.Instant // when there was last a supervisor, or something to hold
 
 	onHands, onGate *lane
 	acts            sync.WaitGroup // hands, gate, probes and the watch
@@ -60,8 +67,9 @@ type process struct {
 	slots           chan struct{} // of peers
 }
 
-// Run is the guard: it serves its supervisors until the context has ended, and then lets go of everything. An error tells why
-// it could not begin, or what it could not let go of.
+// Run is the guard: it serves its supervisors until the context has ended, and then lets go of everything. It ends by itself once
+// it has had neither a supervisor nor anything else to do for Options.Linger. An error tells why it could not begin, or what it
+// could not let go of.
 func Run(ctx context.Context, o Options) error {
 	l, release, err := listen(ctx, o.Socket)
 	if err != nil {
@@ -76,9 +84,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func newProcess(o Options) *process {
-	if o.ProbeWithin == 0 {
-		o.ProbeWithin = probeWithin
-	}
+	o.ProbeWithin, o.Linger = cmp.Or(o.ProbeWithin, probeWithin), cmp.Or(o.Linger, linger)
 	class, why := o.Gate.Class()
 	return &process{
 		Options: o, machine: guard.New(),
