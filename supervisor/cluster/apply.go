@@ -113,6 +113,9 @@ func (a *applier) setSpec(b SetSpec) string {
 	if a.Spec.Cluster != "" && b.Spec.Cluster != a.Spec.Cluster {
 		return fmt.Sprintf("cluster: the file is for %q, this cluster is %q; a cluster keeps its name for life", b.Spec.Cluster, a.Spec.Cluster)
 	}
+	if why := a.votersChange(b); why != "" {
+		return why
+	}
 	from := a.Revision
 	changes := Diff(a.Spec, b.Spec)
 	a.Revision++
@@ -124,6 +127,36 @@ func (a *applier) setSpec(b SetSpec) string {
 	})
 	a.recallUnnamed()
 	return ""
+}
+
+// votersChange tells why a file's voters cannot follow those of the present one. Who counts by one file and who counts by the next
+// must never find two majorities without a voter in common, or two nodes could act at once: one voter is added or removed at a
+// time, and the next one only when no living node goes by an older file.
+func (a *applier) votersChange(b SetSpec) string {
+	if a.Revision == 0 {
+		return ""
+	}
+	added, removed := a.Spec.VotersChange(b.Spec)
+	switch {
+	case len(added)+len(removed) == 0:
+		return ""
+	case len(added)+len(removed) > 1:
+		return fmt.Sprintf("the voters change one at a time, and this file %s; apply it in steps, those who are added first, with vote: false for who has to wait", changeInWords(added, removed))
+	case b.Known != a.Revision:
+		return fmt.Sprintf("the voters change, and it is not known that every living node runs revision %d of the cluster file; ask again", a.Revision)
+	}
+	return ""
+}
+
+func changeInWords(added, removed []NodeID) string {
+	var out []string
+	if len(added) > 0 {
+		out = append(out, "adds "+joinIDs(added))
+	}
+	if len(removed) > 0 {
+		out = append(out, "removes "+joinIDs(removed))
+	}
+	return strings.Join(out, " and ")
 }
 
 // prune forgets nodes and members that the cluster file no longer names.

@@ -38,6 +38,8 @@ type SetSpec struct {
 	Spec Spec `json:"spec"`
 	// IfRevision refuses the change when another file was accepted meanwhile.
 	IfRevision *uint64 `json:"if_revision,omitempty"`
+	// Known is a revision that every living node was heard to run, or a later one. A change of voters needs the present one.
+	Known uint64 `json:"known,omitempty"`
 }
 
 // Admit lets a node in, in the life that Boot names.

@@ -265,3 +265,19 @@ func (s Spec) BalancerNodes(pool PoolSpec) []NodeID {
 	}
 	return slices.Sorted(maps.Keys(seen))
 }
+
+// VotersChange returns who votes by the next file and not by this one, and the other way round.
+func (s Spec) VotersChange(next Spec) (added, removed []NodeID) {
+	now, then := s.Voters(), next.Voters()
+	for _, id := range then {
+		if !slices.Contains(now, id) {
+			added = append(added, id)
+		}
+	}
+	for _, id := range now {
+		if !slices.Contains(then, id) {
+			removed = append(removed, id)
+		}
+	}
+	return added, removed
+}

@@ -75,13 +75,16 @@ func (s *story) body(t *testing.T, d *datadriven.TestData) cluster.Body {
 	}
 	node := cluster.NodeID(subject)
 	switch d.Cmd {
-	case "new", "spec": // spec [if=1]: the cluster file, as JSON
+	case "new", "spec": // spec [if=1] [known=1]: the cluster file, as JSON
 		var b cluster.SetSpec
 		if err := json.Unmarshal([]byte(d.Input), &b.Spec); err != nil {
 			d.Fatalf(t, "%v", err)
 		}
 		if v := arg(d, "if"); v != "" {
 			b.IfRevision = new(number(t, v))
+		}
+		if v := arg(d, "known"); v != "" {
+			b.Known = number(t, v)
 		}
 		return b
 	case "admit": // admit n1 install=1 boot=1

@@ -178,7 +178,7 @@ func TestWithoutAuthority(t *testing.T) {
 	without := threeNodes()
 	without.Nodes = without.Nodes[1:]
 	without.Balancers = nil
-	a := admitted(t, cluster.SetSpec{Spec: without})
+	a := admitted(t, cluster.SetSpec{Spec: without, Known: 5})
 	for _, node := range []string{"n2", "n3"} {
 		a.step(time.Millisecond, a.from(node, a.acknowledges()))
 	}

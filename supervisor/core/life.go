@@ -3,8 +3,10 @@
 package core
 
 import (
+	"slices"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/health"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 )
@@ -66,4 +68,36 @@ func (c *Core) born(in Born) {
 	c.machine.Reborn(in.Boot)
 	c.dirty = true
 	c.notice("node.new-life", string(c.cfg.Name), in.Reason)
+}
+
+// newLives begins to listen anew to the nodes that were admitted in another life:
+// the silence so far was the former life's.
+func (c *Core) newLives(now time.Time) {
+	for _, s := range c.state.Spec.Nodes {
+		st := c.state.Node(s.Name)
+		former, known := c.lives[s.Name]
+		c.lives[s.Name] = lifeRead{st.Epoch, st.Install, st.Boot}
+		if known && former.install != 0 && former.install != st.Install {
+			c.replaced(s.Name, former)
+		}
+		if !known || former.epoch == st.Epoch || st.Life != cluster.LifeAlive || !c.watched[s.Name] {
+			continue
+		}
+		c.detector.Forget(string(s.Name))
+		c.detector.Watch(now, string(s.Name))
+		c.verdict(health.Verdict{
+			Node: string(s.Name), Boot: st.Boot, State: health.Alive, At: now, Reason: "admitted in a new life: " + st.Reason,
+		})
+	}
+}
+
+// lifeRead is a life of a node as the log has it.
+type lifeRead struct{ epoch, install, boot uint64 }
+
+// replaced remembers an installation in whose place another one was admitted: what it said is over, however late it comes.
+func (c *Core) replaced(id cluster.NodeID, l lifeRead) {
+	if len(c.former[id]) == installsKept {
+		c.former[id] = slices.Delete(c.former[id], 0, 1)
+	}
+	c.former[id] = append(c.former[id], sighting{install: l.install, boot: l.boot})
 }

@@ -30,6 +30,8 @@ var (
 
 // waiter is a request under way.
 type waiter struct {
+	command      cluster.Command
+	why          string // it was not routed yet
 	encoded      []byte
 	since, until time.Time
 	retry        time.Time
@@ -38,6 +40,7 @@ type waiter struct {
 func (c *Core) answer(a Answer) { c.out.Answers = append(c.out.Answers, a) }
 
 func (c *Core) submit(in Submit) {
+	why := c.vouch(&in.Command)
 	encoded, err := in.Command.Encode()
 	switch {
 	case err != nil:
@@ -50,8 +53,51 @@ func (c *Core) submit(in Submit) {
 		c.answer(Answer{ID: in.Command.ID, Err: err})
 		return
 	}
-	c.waiters[in.Command.ID] = waiter{encoded: encoded, since: c.now, until: in.Until, retry: c.now.Add(proposeRetry)}
-	c.route(encoded)
+	w := waiter{command: in.Command, why: why, encoded: encoded, since: c.now, until: in.Until, retry: c.now.Add(proposeRetry)}
+	if why != "" {
+		w.retry = c.now.Add(c.cfg.Times.Beat)
+	} else {
+		c.route(encoded)
+	}
+	c.waiters[in.Command.ID] = w
+}
+
+// again routes a request that was not answered yet, or that could not be vouched for before.
+func (c *Core) again(w waiter) waiter {
+	w.retry = c.now.Add(proposeRetry)
+	if w.why != "" {
+		if w.why = c.vouch(&w.command); w.why != "" {
+			w.retry = c.now.Add(c.cfg.Times.Beat)
+			return w
+		}
+		w.encoded, _ = w.command.Encode() // it was encoded before, without a number in it
+	}
+	c.route(w.encoded)
+	return w
+}
+
+// vouch adds to a cluster file with other voters that every living node runs the present one, or tells who does not: see
+// cluster.SetSpec.
+func (c *Core) vouch(command *cluster.Command) string {
+	set, ok := command.Body.(cluster.SetSpec)
+	if !ok || c.state.Revision == 0 {
+		return ""
+	}
+	if added, removed := c.state.Spec.VotersChange(set.Spec); len(added)+len(removed) == 0 {
+		return ""
+	}
+	for _, s := range c.state.Spec.Nodes {
+		st, p := c.state.Node(s.Name), c.peers[s.Name]
+		if s.Name == c.cfg.Name || st.Life != cluster.LifeAlive {
+			continue
+		}
+		if p.beat == nil || p.env.Install != st.Install || p.beat.Revision < c.state.Revision {
+			return fmt.Sprintf("the voters change, and node %s has not said yet that it runs revision %d of the cluster file; ask again when it has, or when it is down", s.Name, c.state.Revision)
+		}
+	}
+	set.Known = c.state.Revision
+	command.Body = set
+	return ""
 }
 
 // proposeOwn asks for a command of this node's own. Its id is
@@ -109,15 +155,17 @@ func (c *Core) expireWaiters(now time.Time) {
 		switch {
 		case now.After(w.until):
 			delete(c.waiters, id)
+			if w.why != "" && c.authority == "" {
+				c.answer(Answer{ID: id, Outcome: cluster.Outcome{ID: id, Result: cluster.Rejected, Reason: w.why}})
+				continue
+			}
 			err := fmt.Errorf("%w: %s", ErrNoQuorum, c.authority)
 			if c.authority == "" {
 				err = fmt.Errorf("%w within %s; look at evenkeel status", ErrUnknown, w.until.Sub(w.since))
 			}
 			c.answer(Answer{ID: id, Err: err})
 		case now.After(w.retry):
-			w.retry = now.Add(proposeRetry)
-			c.waiters[id] = w
-			c.route(w.encoded)
+			c.waiters[id] = c.again(w)
 		}
 	}
 }
