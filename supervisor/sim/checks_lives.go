@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -211,15 +210,10 @@ func newLastWords() *lastWords {
 // nothing more to say in that life.
 func (w *lastWords) replaced(id cluster.NodeID, n cluster.Node) {
 	is := number{install: n.Install, boot: n.Boot}
-	was := w.admitted[id]
-	w.admitted[id] = is
-	if was.install == 0 || was.install == is.install {
-		return
+	if was := w.admitted[id]; was.install != 0 && was.install != is.install {
+		w.over[was] = true
 	}
-	w.over[was] = true
-	maps.DeleteFunc(w.members, func(member cluster.MemberID, word lastWord) bool {
-		return member.Member == string(id) && word.install == was.install
-	})
+	w.admitted[id] = is
 }
 
 func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
@@ -256,7 +250,7 @@ func (c *checkers) duties(m *machine, duties []converge.Duty) {
 			case d.Frozen != "":
 			case s.Service != cluster.Untouched && state.Node(cluster.NodeID(s.Member.Member)).Mode == cluster.ModeMaintenance:
 				c.w.violate("maintenance is left alone (S9)", "%s may %s %s, whose node is in maintenance", m.name, s.Service, s.Member)
-			case s.Service == cluster.Serve && said.state == bus.StateDown:
+			case s.Service == cluster.Serve && said.state == bus.StateDown && !words.over[number{install: said.install, boot: said.boot}]:
 				c.w.violate("what was called dead stays out (S10)", "%s serves %s: %s", m.name, s.Member, s.Reason)
 			case s.Service == cluster.Suspend && (was == "" || was == cluster.Untouched || was == cluster.Serve):
 				c.informed(m, s)

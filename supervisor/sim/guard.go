@@ -26,8 +26,10 @@ type guard struct {
 	paused bool
 	life   uint32    // of the supervisor that spoke last
 	thaw   time.Time // deadlines up to this one may rest on what was heard before the machine stood still, with its clock
-	fought bool      // a stranger has its addresses
 	told   time.Time // the deadline that it was told last
+
+	stranger func(resource string) bool // tells whether one has its addresses; nil = never
+	idle     func(resource string) bool // tells whether nobody uses it; nil = never
 }
 
 // unit is a resource that a guard has.
@@ -111,7 +113,7 @@ func (g *guard) hold(u *unit) {
 	switch {
 	case g.m.off || !slices.Contains(g.units, u):
 		return
-	case g.paused || g.m.clock.stopped || g.fought || !g.m.now().Before(u.until):
+	case g.paused || g.m.clock.stopped || g.fought(u) || !g.m.now().Before(u.until):
 		g.m.w.do(50*time.Millisecond, func() { g.hold(u) })
 		g.report()
 		return
@@ -120,6 +122,9 @@ func (g *guard) hold(u *unit) {
 	g.m.w.checks.active(g.m, u)
 	g.report()
 }
+
+// fought tells whether a stranger has the addresses of a unit.
+func (g *guard) fought(u *unit) bool { return g.stranger != nil && g.stranger(u.Resource) }
 
 // report tells the core how the units are.
 func (g *guard) report() {
@@ -133,10 +138,10 @@ func (g *guard) report() {
 		switch {
 		case u.held:
 			state = bus.ResourceHeld
-		case g.fought:
+		case g.fought(u):
 			state, why = bus.ResourceTrouble, "a stranger answers for its address"
 		}
-		r.Units = append(r.Units, core.Unit{Resource: u.Resource, Epoch: u.Epoch, State: state, Reason: why})
+		r.Units = append(r.Units, core.Unit{Resource: u.Resource, Epoch: u.Epoch, State: state, Reason: why, Idle: u.held && g.idle != nil && g.idle(u.Resource)})
 	}
 	life := m.life
 	m.w.do(m.w.some(tellWithin), func() {

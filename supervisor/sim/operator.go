@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
@@ -92,11 +93,29 @@ func (w *World) reconfigure() {
 	floor := w.rng.IntN(w.opt.Web + 1)
 	pool.Drain.Floor = &floor
 	spec.Pools = []cluster.PoolSpec{pool}
+	if len(spec.Nodes) > leastVoters && w.rng.IntN(3) == 0 {
+		spec.Nodes = otherVoters(spec, w.rng.IntN(len(spec.Nodes)))
+	}
 	if w.rng.IntN(2) == 0 {
 		revision = uint64(w.rng.IntN(int(revision) + 2)) // perhaps it is not the newest
 	}
 	w.say("FAULT", fmt.Sprintf("operator at %s applies a file with floor %d, if the revision is %d", m.name, floor, revision))
 	w.ask(m, cluster.SetSpec{Spec: spec, IfRevision: &revision}, nil)
+}
+
+// leastVoters is how many voters are left in any case.
+const leastVoters = 3
+
+// otherVoters lets one node vote that does not, or the other way round.
+func otherVoters(spec cluster.Spec, i int) []cluster.NodeSpec {
+	nodes := slices.Clone(spec.Nodes)
+	votes := nodes[i].Votes()
+	if votes && (len(spec.Voters()) == leastVoters || nodes[i].Witness) {
+		return nodes
+	}
+	now := !votes
+	nodes[i].Vote = &now
+	return nodes
 }
 
 // leave stops a supervisor in good order.

@@ -89,10 +89,10 @@ func (w *World) bury() {
 	if w.broken != nil {
 		return
 	}
-	voters := w.spec.Voters()
+	voters := w.voters()
 	for range w.rng.IntN((len(voters)-1)/2 + 1) {
 		m := w.anyNode()
-		if m.acts() && slices.Contains(voters, m.name) && w.running()-1 > len(voters)/2 {
+		if m.acts() && slices.Contains(voters, m.name) && w.running(voters)-1 > len(voters)/2 {
 			w.say("FAULT", string(m.name)+" is lost for good")
 			m.buried = true
 			m.powerOff()
@@ -112,11 +112,25 @@ func (w *World) bury() {
 	w.pass(w.now + 2*w.opt.Times.SuspectAfter) // until then nobody has noticed
 }
 
+// voters returns who votes by the newest cluster file that anybody runs.
+func (w *World) voters() []cluster.NodeID {
+	spec, newest := w.spec, uint64(0)
+	for _, m := range w.nodes {
+		if !m.acts() {
+			continue
+		}
+		if s, revision := m.core.Spec(); revision > newest {
+			spec, newest = s, revision
+		}
+	}
+	return spec.Voters()
+}
+
 // running counts the voters that run.
-func (w *World) running() int {
+func (w *World) running(voters []cluster.NodeID) int {
 	n := 0
 	for _, m := range w.nodes {
-		if m.acts() && slices.Contains(w.spec.Voters(), m.name) {
+		if m.acts() && slices.Contains(voters, m.name) {
 			n++
 		}
 	}

@@ -35,6 +35,7 @@ const (
 //   - Processes start at once, and nobody starts one again that ended by itself, such as after a broken disk.
 //   - Clients ask through balancers that run only, and a request to an application that hangs goes to another one after the
 //     connect timeout. Out there, both would fail.
+//   - A guard tells nothing from another machine's address: a stranger is heard of wherever his machine is reached from.
 //   - Apart from requests, sessions that a balancer has with a member when it is taken out last up to three seconds.
 //   - What a hold kept still comes when its time is over, also if it was healed before.
 type Stage struct {
@@ -52,6 +53,7 @@ type Stage struct {
 	frozen  []time.Duration // by machine: until when it is frozen
 	thawed  []fate          // by machine: what its application is then
 	hung    []time.Duration // by machine: until when its HAProxy is paused
+	hands   hands
 }
 
 var _ script.Stage = (*Stage)(nil)
@@ -65,6 +67,7 @@ func NewStage(c script.Cluster, seed uint64, times core.Times) *Stage {
 		Seed: seed, Times: times, Rails: c.Rails, Web: c.Web, Balancers: c.Balancers, Witnesses: c.Witnesses, Plain: c.Plain,
 		Floor: c.Floor, Deadline: c.Deadline, SlowStart: c.SlowStart, StateFile: !c.NoState, Sync: stageSync,
 	})}
+	s.give(c)
 	s.w.journal, s.w.byHand = &s.journal, true
 	machines := len(s.w.machines)
 	s.still, s.frozen, s.hung = make([]time.Duration, machines), make([]time.Duration, machines), make([]time.Duration, machines)
@@ -75,8 +78,8 @@ func NewStage(c script.Cluster, seed uint64, times core.Times) *Stage {
 			s.shows = append(s.shows, &showing{p: m.proxy})
 		}
 	}
-	if c.Clients > 0 && c.Balancers > 0 && len(c.Members()) > 0 {
-		s.client = &client{s: s, every: time.Second / time.Duration(c.Clients), turns: make([]int, machines)}
+	if c.Clients > 0 && c.Balancers > 0 && (len(c.Members()) > 0 || c.ClientsTo != "") {
+		s.client = newClient(s, c)
 	}
 	return s
 }
@@ -134,7 +137,10 @@ func (s *Stage) ready(ctx context.Context) error {
 			return err
 		}
 		s.w.lookAtRails()
-		why := s.unwell()
+		why := s.elsewhere()
+		if why == "" {
+			why = s.unwell()
+		}
 		if why == "" {
 			s.begin()
 			break
@@ -169,6 +175,7 @@ func (s *Stage) begin() {
 	s.w.say("STAGE", "the script begins")
 	s.keepSampling()
 	s.keepLookingAtRails()
+	s.keepReporting()
 	if s.client != nil {
 		s.client.begin()
 	}

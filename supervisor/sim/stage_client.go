@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
+	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 )
 
 const (
@@ -29,6 +30,18 @@ type client struct {
 	flying  []*request
 	failed  int
 	failing []moments.Failure
+	lastly  map[bool]time.Duration // when a request ended last that was answered, and one that was not
+
+	asks string                   // the resource whose address is asked; empty = every balancer
+	used map[string]time.Duration // by resource: when it was asked last
+}
+
+// newClient returns a client that has asked nothing yet.
+func newClient(s *Stage, c script.Cluster) *client {
+	return &client{
+		s: s, every: time.Second / time.Duration(c.Clients), turns: make([]int, len(s.w.machines)), asks: c.ClientsTo,
+		lastly: map[bool]time.Duration{}, used: map[string]time.Duration{},
+	}
 }
 
 // request is a request on its way.
@@ -38,10 +51,15 @@ type request struct {
 	tries   int
 	to      *machine
 	until   time.Duration // when it is answered
+	asked   string        // the resource whose address was asked; empty = none
 }
 
 // begin sends requests from now on, through one balancer after the other.
 func (c *client) begin() {
+	if c.asks != "" {
+		c.keepAskingAt()
+		return
+	}
 	for i, show := range c.s.shows {
 		c.s.w.do(c.every*time.Duration(i)/time.Duration(len(c.s.shows)), func() { c.keepAsking(show.p) })
 	}
@@ -55,6 +73,21 @@ func (c *client) keepAsking(p *proxy) {
 		c.lose()
 	default:
 		c.attempt(&request{through: p, pid: p.pid})
+	}
+}
+
+// keepAskingAt asks the address: who answers for it takes the request.
+func (c *client) keepAskingAt() {
+	c.s.w.do(c.every, c.keepAskingAt)
+	c.used[c.asks] = c.s.w.now
+	m := c.s.answering(c.asks)
+	switch {
+	case m == nil || m.proxy == nil || !m.proxy.answers() || c.s.cuts.fromOutside(c.s.w.now, m):
+		c.lose()
+	case len(m.proxy.servers) == 0:
+		c.answered() // by the balancer itself
+	default:
+		c.attempt(&request{through: m.proxy, pid: m.proxy.pid, asked: c.asks})
 	}
 }
 
@@ -111,9 +144,12 @@ func (c *client) land(r *request) {
 	p := r.through
 	// A process that is still the same and knows no session any more was told to end those that there were.
 	killed := p.pid == r.pid && p.busy[key(r.to)] < r.until
-	if killed || r.to.app.fate != appRuns || !c.s.reaches(p.on, r.to) {
+	moved := r.asked != "" && c.s.answering(r.asked) != p.on
+	if killed || moved || r.to.app.fate != appRuns || !c.s.reaches(p.on, r.to) {
 		c.lose()
+		return
 	}
+	c.answered()
 }
 
 // strike loses what is in flight through a balancer or to an application that ends.
@@ -130,8 +166,11 @@ func (c *client) strike(m *machine, p *proxy) {
 	})
 }
 
+func (c *client) answered() { c.lastly[true] = c.s.w.now }
+
 func (c *client) lose() {
 	c.failed++
+	c.lastly[false] = c.s.w.now
 	now := c.s.Now()
 	if last := len(c.failing) - 1; last >= 0 && c.failing[last].At == now {
 		c.failing[last].Count++

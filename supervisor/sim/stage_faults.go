@@ -49,6 +49,11 @@ func strikes() map[script.FaultKind]strike {
 		script.PauseProxy:  (*Stage).pauseProxy,
 		script.MeddleProxy: (*Stage).meddleProxy,
 
+		script.KillGuard:  (*Stage).killGuard,
+		script.PauseGuard: (*Stage).pauseGuard,
+		script.AddByHand:  (*Stage).addByHand,
+		script.DelByHand:  (*Stage).delByHand,
+
 		script.SlowDisk:   (*Stage).slowDisk,
 		script.BrokenDisk: (*Stage).breakDisk,
 		script.MendDisk:   (*Stage).mendDisk,
@@ -184,6 +189,7 @@ func (s *Stage) powerOff(f script.Fault) error {
 	}
 	m.powerOff()
 	s.frozen[m.index] = 0
+	s.forget(m)
 	s.client.strike(m, m.proxy)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // lan are the times of the profile lan.
@@ -18,6 +19,7 @@ func lan() core.Times {
 	const beat = 100 * time.Millisecond
 	return core.Times{
 		Profile: "lan", Beat: beat, Missed: 3, Pulse: beat / 2, Slack: beat / 10, SuspectAfter: 3 * beat,
+		Terms:   lease.Terms{Hold: 12 * beat, Pause: 5 * beat, Margin: beat / 5, Drift: 0.05},
 		VoteTTL: 3 * beat, FreshWithin: beat * 3 / 2, QuorumAge: 5 * beat, StartGrace: 30 * beat, ElectionPulses: 8,
 	}
 }

@@ -3,8 +3,11 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/looks"
 	"github.com/evenkeel-ha/evenkeel/scenarios/moments"
@@ -106,4 +109,45 @@ func (s sight) Lost() (requests int64, asks bool) {
 		return 0, false
 	}
 	return int64(s.client.failed), true
+}
+
+// lately is what counts as lately for requests, where they do not come less often.
+const lately = 200 * time.Millisecond
+
+// Answered tells whether all requests that ended lately were answered, and there were some.
+func (s sight) Answered() (seen string, answered, asks bool) {
+	c := s.client
+	if c == nil {
+		return "", false, false
+	}
+	since := s.w.now - max(lately, 3*c.every)
+	if at, lost := c.lastly[false]; lost && at >= since {
+		return fmt.Sprintf("one failed %s ago", s.w.now-at), false, true
+	}
+	if at, ok := c.lastly[true]; ok && at >= since {
+		return fmt.Sprintf("the newest one was, %s ago", s.w.now-at), true, true
+	}
+	return "none ended lately", false, true
+}
+
+// Holds tells whether a machine answers for a resource.
+func (s sight) Holds(_ context.Context, resource, machine string) (bool, error) {
+	m, err := s.node(machine)
+	if err != nil {
+		return false, err
+	}
+	_, serves := m.guard.serves(resource)
+	return serves, nil
+}
+
+// Twice tells whether two machines answer for a resource now. One that stood still with its clock knows nothing of the time that
+// passed, and answers until its deadline is over; only fencing helps against that.
+func (s sight) Twice(resource string) (seen string, twice bool, err error) {
+	var all []string
+	for _, m := range s.w.nodes {
+		if u, serves := m.guard.serves(resource); serves && u.until.After(m.guard.thaw) {
+			all = append(all, string(m.name))
+		}
+	}
+	return resource + " is answered for by " + cmp.Or(strings.Join(all, " and "), "nobody"), len(all) > 1, nil
 }

@@ -115,8 +115,25 @@ func (m *machine) refuses(body cluster.Body) error {
 		if problems := b.Spec.Validate(); len(problems) > 0 {
 			return fmt.Errorf("%w: the cluster file is not right: %s", script.ErrRefused, problems[0])
 		}
+	case cluster.SetResource:
+		return m.refusesMove(b)
 	default:
 		return fmt.Errorf("nobody can be asked for %T", body)
+	}
+	return nil
+}
+
+// refusesMove tells why a node refuses to move a resource to where it could not be held, as it sees it.
+func (m *machine) refusesMove(b cluster.SetResource) error {
+	if b.Verb != cluster.VerbMove {
+		return nil
+	}
+	for _, r := range m.core.View(m.now()).Resources {
+		for _, c := range r.Candidates {
+			if r.Name == b.Resource && c.Node == b.Node && r.Holder != b.Node && c.Unfit != "" {
+				return fmt.Errorf("%w: resource %s: %s", script.ErrRefused, r.Name, c.Unfit)
+			}
+		}
 	}
 	return nil
 }

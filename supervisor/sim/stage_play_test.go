@@ -27,6 +27,9 @@ func (s story) text() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// twoHolders is a cluster whose address either balancer may hold.
+const twoHolders = "cluster 2 web, 2 balancers;resource vip on lb1,lb2 balancer;client 100/s to vip"
+
 func stories() []story {
 	return []story{
 		{name: "A dead application loses what is in flight alone", steps: "never lost more than 5; crash app web1; wait 3s; expect web/web1 out"},
@@ -75,6 +78,21 @@ func stories() []story {
 		{name: "A node without quorum refuses after its wait", steps: "cut web1; wait 2s; drain web/web2 at web1", fails: "the cluster did not confirm the change"},
 		{name: "A node is not in a mode", steps: "active web1", fails: "node web1 is not in maintenance, it is active"},
 		{name: "The values of the file can be changed", steps: "apply deadline 2s; apply slow-start 1s; apply floor 2; drain web/web1; drain web/web2 is refused"},
+
+		{name: "Nobody has a guard that may hold nothing", head: twoHolders, steps: "kill guard web1", fails: "no guard runs there"},
+		{name: "A guard stands still for as long as it is said", head: twoHolders, steps: "pause guard lb1 2s; expect vip gone from lb1 within 2s; expect vip on lb1 within 3s"},
+		{name: "Nobody replaces a guard whose supervisor is dead", head: twoHolders, steps: "kill lb1; kill guard lb1; expect vip on lb2 within 5s; start lb1; expect well within 20s"},
+		{name: "A guard that was killed cannot be paused", head: twoHolders, steps: "kill guard lb1; pause guard lb1 1s", fails: "no guard runs there"},
+		{name: "A stranger on another machine answers instead", head: twoHolders, steps: "add vip by hand on web1; expect lost more than 20 within 3s; remove vip by hand on web1;" +
+			"expect requests answered within 1s"},
+		{name: "A stranger who loses power has nothing any more", head: twoHolders, steps: "add vip by hand on web1; power off web1; start web1; expect requests answered within 2s"},
+		{name: "Nobody is given twice by hand", head: twoHolders, steps: "add vip by hand on lb1", fails: "lb1 has it already"},
+		{name: "Nobody loses what he does not have", head: twoHolders, steps: "remove vip by hand on lb2", fails: "lb2 does not have it"},
+		{name: "A move to whoever cannot hold it is refused", head: twoHolders, steps: "kill haproxy lb2; wait 1s; move vip to lb2 is refused; move vip to web1 is refused"},
+		{name: "The address of a balancer without members is answered", head: "cluster 3 balancers;resource vip;client 50/s to vip", steps: "never lost more than 0; wait 2s; expect requests answered"},
+		{name: "A dead HAProxy answers nobody at its address", head: "cluster 2 web, 2 balancers;resource vip on lb1,lb2;client 50/s to vip", steps: "kill haproxy lb1; expect lost more than 20 within 2s; expect vip on lb1"},
+		{name: "The script begins where it says", head: "cluster 2 web, 2 balancers;resource vip on lb1,lb2 prefer lb2;resource ip-2 on web2,lb1", steps: "expect vip on lb2; expect ip-2 on web2"},
+		{name: "A holder that stands still with its clock is not one of two", head: twoHolders, steps: "freeze lb1 20s; expect vip on lb2 within 5s; wait 20s; expect vip on lb2"},
 
 		{name: "Eight rails are enough", head: "cluster 3 web;rails 8", steps: "loss 20%; cut rail 8 of web1; wait 2s; cut web2; expect web2 is down within 5s; heal; expect well within 60s"},
 		{name: "Witnesses are a cluster", head: "cluster 3 witnesses", steps: "kill wit1; expect wit1 is down within 5s; expect leader within 5s"},

@@ -109,6 +109,9 @@ func (s *Stage) killProxy(f script.Fault) error {
 	}
 	p.stop()
 	s.client.strike(nil, p)
+	if p.on.keeper != nil {
+		p.on.keeper.soon(actWithin) // it hears at once that its connection ends
+	}
 	return nil
 }
 
@@ -221,6 +224,7 @@ func (s *Stage) thaw(m *machine) {
 	if m.app != nil && m.app.fate == appHangs {
 		m.app.set(s.thawed[m.index])
 	}
+	m.guard.thawed()
 	if s.still[m.index] <= s.w.now {
 		m.resume()
 	}

@@ -37,7 +37,7 @@ func timesOf(t *testing.T, c script.Cluster) core.Times {
 	return core.Times{
 		Profile: tm.Profile, Beat: tm.Beat, Missed: tm.Missed, Pulse: tm.Pulse, Slack: tm.Slack, SuspectAfter: tm.SuspectAfter,
 		VoteTTL: tm.VoteTTL, FreshWithin: tm.FreshWithin, QuorumAge: tm.QuorumAge, StartGrace: startGraceBeats * tm.Beat,
-		ElectionPulses: tm.ElectionPulses,
+		ElectionPulses: tm.ElectionPulses, Terms: tm.Terms(),
 	}
 }
 
