@@ -74,7 +74,7 @@ func build(t testing.TB, o options) *stand {
 		t.Fatalf("missing %s: run ./task setup, or %s", strings.Join(missing, ", "), lab.InstallLine(missing))
 	}
 	ctx := t.Context()
-	dir, err := os.MkdirTemp("", "ek") // short: a socket's path is at most 107 bytes
+	dir, err := os.MkdirTemp("", "ek") //nolint:usetesting // short: the path of a socket has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func renewed(ctx context.Context, log zerolog.Logger) {
 		program, version, err := successor(ctx)
 		if err == nil {
 			log.Info().Str("program", program).Str("version", version).Msg("the process is replaced, as SIGHUP asks")
-			err = syscall.Exec(program, append([]string{program}, os.Args[1:]...), os.Environ())
+			err = syscall.Exec(program, append([]string{program}, os.Args[1:]...), os.Environ()) //nolint:gosec // it is our own program, and the command line that we were started with
 		}
 		log.Error().Err(err).Msg("the process cannot be replaced, and goes on as it is")
 	}

@@ -61,9 +61,9 @@ func unwell(s cluster.State, r cluster.ResourceSpec, id cluster.NodeID) string {
 		return ""
 	case cluster.Down:
 		return fmt.Sprintf("member %s is down", m.ID)
-	default:
-		return fmt.Sprintf("nothing is known of member %s", m.ID)
+	case cluster.Unknown:
 	}
+	return fmt.Sprintf("nothing is known of member %s", m.ID)
 }
 
 // Unfit tells why a node cannot hold a resource now; empty if it can.

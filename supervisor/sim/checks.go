@@ -84,8 +84,10 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 		case *bus.Vote:
 			c.said(to, env, body)
 		case *bus.Heartbeat:
-			if h := &to.heard[p.from.index]; h.install != env.Install || env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
-				*h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
+			of := installation{p.from.index, env.Install} // what is late is late, whoever was heard in between
+			if h := to.heardOf[of]; env.Boot > h.boot || env.Boot == h.boot && env.Seq > h.seq {
+				h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
+				to.heardOf[of], to.heard[p.from.index] = h, h
 			}
 			if node := to.core.State().Node(p.from.name); node.Install == 0 || node.Install == env.Install {
 				to.words.hear(env, body) // a stranger that uses the name of a node does not speak for it

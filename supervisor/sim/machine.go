@@ -45,15 +45,16 @@ type machine struct {
 	newer  bool   // its frames are those of a later version of the codec
 
 	// What the checkers know.
-	heard   []sighting       // by place of whom it heard
-	number  number           // the newest that it used
-	words   *lastWords       // that its process heard
-	logged  []cluster.NodeID // who voted in the log when it last read something in it
-	began   time.Time        // of the process, by its clock
-	backed  time.Time        // until when it last said that a majority stands behind it, and we found it true
-	stopped time.Time        // when the process was last kept from running, by its clock
-	fault   string           // why the process ended by itself, if it did
-	buried  bool             // it is lost for good
+	heard   []sighting                // by place of whom it heard
+	heardOf map[installation]sighting // the same, by installation
+	number  number                    // the newest that it used
+	words   *lastWords                // that its process heard
+	logged  []cluster.NodeID          // who voted in the log when it last read something in it
+	began   time.Time                 // of the process, by its clock
+	backed  time.Time                 // until when it last said that a majority stands behind it, and we found it true
+	stopped time.Time                 // when the process was last kept from running, by its clock
+	fault   string                    // why the process ended by itself, if it did
+	buried  bool                      // it is lost for good
 }
 
 // sighting is the newest heartbeat of a life that reached a process.
@@ -61,6 +62,12 @@ type sighting struct {
 	install, boot, seq uint64
 
 	at time.Time // by the clock of who heard it
+}
+
+// installation is one of a machine.
+type installation struct {
+	machine int
+	install uint64
 }
 
 func (m *machine) runs() bool { return m.core != nil }
@@ -81,6 +88,7 @@ func (m *machine) start() {
 	m.life = m.lives
 	m.window, m.inbox, m.left, m.fault, m.paused = bus.Window{}, nil, false, "", false
 	m.heard, m.began, m.backed, m.words = make([]sighting, len(m.w.machines)), m.now(), time.Time{}, newLastWords()
+	m.heardOf = map[installation]sighting{}
 	c, err := core.New(m.now(), core.Config{
 		Name: m.name, Cluster: m.w.spec.Cluster, Version: "sim", Times: m.w.opt.Times, Bootstrap: &m.w.spec,
 		FoundAs: m.w.id(), SnapshotEntries: m.w.opt.Snapshots, TailEntries: m.w.opt.Snapshots / 2,
