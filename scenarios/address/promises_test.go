@@ -41,6 +41,33 @@ func TestMinority(t *testing.T) {
 	s.wire.never(t, begin, 1)
 }
 
+// TestNetworkGoneAndBack: when all rails of all nodes were dead for longer than any right lasts, nobody holds the address, and when
+// they are back, whoever held it holds it again: nobody was condemned for being heard a little later than the others.
+func TestNetworkGoneAndBack(t *testing.T) {
+	s := open(t, options{})
+	holder := s.held("")
+	begin, before := time.Now(), s.given()
+	for range 3 {
+		s.must(ignore(s.world.Cut(nodesOf(s.Nodes())...)))
+		time.Sleep(quiet)
+		s.must(ignore(s.world.HealAll()))
+		s.must(s.AwaitWell(t.Context()))
+		s.held("")
+	}
+	if moves := s.given() - before; moves > 0 || s.held("") != holder {
+		t.Errorf("%d moves, %s holds it", moves, s.held("").Name)
+	}
+	s.wire.never(t, begin, 0)
+}
+
+func nodesOf(machines []*fleet.Machine) []*lab.Node {
+	var out []*lab.Node
+	for _, m := range machines {
+		out = append(out, m.Node)
+	}
+	return out
+}
+
 // TestFlappingCable: the cable of the holder's clients flaps between five times a second and once in five seconds. The address moves
 // away once, and does not come back while it flaps.
 func TestFlappingCable(t *testing.T) {

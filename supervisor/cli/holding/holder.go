@@ -157,6 +157,10 @@ func (h *Holder) Run(ctx context.Context, report func(core.Guarded)) error {
 		return nil
 	})
 	g.Go(func() error {
+		h.advise(within, links.Sysctls)
+		return nil
+	})
+	g.Go(func() error {
 		h.report(within, report)
 		return nil
 	})
