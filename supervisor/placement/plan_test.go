@@ -27,6 +27,10 @@ func newScene(resources ...cluster.ResourceSpec) *scene {
 	spec := cluster.Spec{
 		Cluster: "demo", Nodes: []cluster.NodeSpec{{Name: "n1"}, {Name: "n2"}, {Name: "n3"}, {Name: "w", Witness: true}}, Resources: resources,
 		Balancers: []cluster.BalancerSpec{{Name: "lb", Socket: "/lb", Nodes: []cluster.NodeID{"n1", "n2", "n3"}}},
+		Pools:     []cluster.PoolSpec{{Name: "web", Members: []cluster.MemberSpec{{Nodes: map[string]string{"role": "web"}, Port: 80}}}},
+	}
+	for i := range spec.Nodes[:3] {
+		spec.Nodes[i].Labels, spec.Nodes[i].Address = map[string]string{"role": "web"}, fmt.Sprintf("10.0.0.%d", i+1)
 	}
 	s.apply(cluster.SetSpec{Spec: spec})
 	for i, n := range spec.Nodes {
@@ -60,6 +64,10 @@ func resource(name string, d *datadriven.TestData) cluster.ResourceSpec {
 			r.Failback = strings.ReplaceAll(value, "_", " ")
 		case "balancer":
 			r.Balancer = value
+		case "pool":
+			r.Pool = value
+		case "nodes":
+			r.Nodes = cluster.NodeIDs(a.Vals)
 		case "requires":
 			r.Requires = cluster.Proof(value)
 		}
@@ -108,6 +116,10 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		s.ev.Lapsed[epoch] = cluster.NodeIDs(by)
 		return ""
+	case "judge": // judge n1 up
+		return s.apply(cluster.Judge{
+			Member: cluster.MemberID{Pool: "web", Member: first}, Condition: cluster.Condition(d.CmdArgs[1].Key), By: []cluster.NodeID{cluster.NodeID(first)}, Reason: "said so",
+		})
 	case "condemn": // condemn n1
 		return s.apply(cluster.Condemn{Node: cluster.NodeID(first), Epoch: s.state.Node(cluster.NodeID(first)).Epoch, Votes: []cluster.NodeID{"n1", "n2", "n3", "w"}})
 	case "mode": // mode n1 standby
