@@ -162,3 +162,27 @@ func TestHintsAreNoWhip(t *testing.T) {
 		}
 	})
 }
+
+// TestLostAfterTwoLooks: one look that fails may be a reload. When two in a row fail the balancer is lost, until one succeeds.
+func TestLostAfterTwoLooks(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *model, b *bench) {
+		b.Do([]converge.Duty{duty(cluster.Serve, cluster.Serve, cluster.Serve)})
+		time.Sleep(time.Second)
+		m.with(func(m *model) { m.hung, m.looks = true, 0 })
+		for m.count(func(m *model) int { return m.looks }) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		if r := b.state(); r.InStep || r.Lost {
+			t.Errorf("after one look that failed: %+v", r)
+		}
+		time.Sleep(600 * time.Millisecond)
+		if r := b.state(); !r.Lost {
+			t.Errorf("after two: %+v", r)
+		}
+		m.with(func(m *model) { m.hung = false })
+		time.Sleep(2 * time.Second)
+		if r := b.state(); r.Lost || !r.InStep {
+			t.Errorf("after it is back: %+v", r)
+		}
+	})
+}
