@@ -62,6 +62,13 @@ func blows() []blow {
 			mend: func(*stand, *fleet.Machine) error { return nil },
 		},
 		{
+			name: "evenkeel stopped",
+			strike: func(s *stand, m *fleet.Machine) (time.Time, error) {
+				return time.Now(), m.Supervisor.Stop(s.t.Context())
+			},
+			mend: func(s *stand, m *fleet.Machine) error { return m.Start(s.t.Context()) },
+		},
+		{
 			name: "supervisor killed", stays: true,
 			strike: func(_ *stand, m *fleet.Machine) (time.Time, error) {
 				at := time.Now()

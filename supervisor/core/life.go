@@ -11,9 +11,14 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 )
 
-// leaveWait is how long a node that stops waits until its leaving is committed
-// and, where it led, another node leads.
-const leaveWait = 1500 * time.Millisecond
+const (
+	// leaveWait is how long a node that stops waits until its leaving is committed
+	// and, where it led, another node leads.
+	leaveWait = 1500 * time.Millisecond
+	// handWait is how long it waits if it holds anything, until that is handed over: what is left to run out instead is missed
+	// for longer than a second.
+	handWait = 10 * time.Second
+)
 
 // leave says that the node is about to stop, and hands leadership over.
 func (c *Core) leave() {
@@ -26,7 +31,15 @@ func (c *Core) leave() {
 		return // nobody can answer
 	}
 	c.leaveBy = c.now.Add(leaveWait)
+	if c.holdsAnything() {
+		c.leaveBy = c.now.Add(handWait)
+	}
 	c.handOver()
+}
+
+// holdsAnything tells whether this life of the node was given anything.
+func (c *Core) holdsAnything() bool {
+	return slices.ContainsFunc(c.resources, func(name string) bool { return c.ours(c.state.Resource(name)) })
 }
 
 // Left tells whether a node that leaves may end: its leaving is in the log and

@@ -82,7 +82,7 @@ func (m *Machine) report(now time.Time, r Report) worth {
 	if !slices.IsSortedFunc(r.Members, byID) {
 		r.Members = slices.SortedStableFunc(slices.Values(r.Members), byID)
 	}
-	same := known && slices.Equal(h.members, r.Members) && h.rights.equal(r.Rights)
+	same := known && h.leaving == r.Leaving && slices.Equal(h.members, r.Members) && h.rights.equal(r.Rights)
 	seqs := append(h.seqs, r.Seq)
 	*h = heard{
 		life: life{r.Node, r.Install}, boot: r.Boot, leaving: r.Leaving, members: r.Members, rights: r.Rights,

@@ -48,7 +48,7 @@ func TestMachine(t *testing.T) {
 func (w *world) run(d *datadriven.TestData) string {
 	var actions []failover.Action
 	switch d.Cmd {
-	case "cluster": // cluster n1 n2 n3 [agentless] [observer=n3] [never=n3]: founds it, with everybody else admitted a minute ago
+	case "cluster": // cluster n1 n2 n3 [vip] [agentless] [observer=n3] [never=n3]: founds it, with everybody else admitted a minute ago
 		actions = w.found(d)
 	case "lead":
 		actions = w.m.Step(w.now, failover.LeaderChanged{Leads: true})
@@ -109,6 +109,8 @@ func (w *world) found(d *datadriven.TestData) []failover.Action {
 					spec.Nodes[j].Vote = new(bool)
 				}
 			}
+		case "vip":
+			spec.Resources = []cluster.ResourceSpec{{Name: "vip", VIP: &cluster.VIPSpec{Addresses: []string{"10.0.9.9/24"}, Interface: "eth0"}}}
 		case "agentless":
 			spec.Pools[0].Members = append(spec.Pools[0].Members, cluster.MemberSpec{Name: "old", Address: "10.9.9.9", Port: 80})
 		default:
@@ -207,7 +209,7 @@ func (w *world) apply(d *datadriven.TestData) []failover.Action {
 			Name: cluster.NodeID(a.Key), Address: fmt.Sprintf("10.0.1.%d", i+1), Labels: map[string]string{"role": "web"},
 		})
 	}
-	return w.fromLog(cluster.SetSpec{Spec: spec})
+	return w.fromLog(cluster.SetSpec{Spec: spec, Known: w.state.Revision})
 }
 
 // fromLog is a command that others proposed.
