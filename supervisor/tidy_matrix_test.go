@@ -182,6 +182,10 @@ var matrix = []row{
 		why: "machines and networks, whatever runs on them",
 	},
 	{
+		folder: "scenarios/lab/labtest", may: []string{"scenarios/lab"},
+		why: "what tests on real nodes have in common",
+	},
+	{
 		folder: "scenarios/lab/...", may: []string{"scenarios/lab/..."},
 		why: "machines and networks, whatever runs on them",
 	},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/load"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
@@ -67,12 +68,7 @@ func open(t testing.TB, o options) *stand {
 // build returns a stand on which nothing runs yet.
 func build(t testing.TB, o options) *stand {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
-	}
-	if missing := lab.Missing(); len(missing) > 0 {
-		t.Fatalf("missing %s: run ./task setup, or %s", strings.Join(missing, ", "), lab.InstallLine(missing))
-	}
+	labtest.Need(t)
 	ctx := t.Context()
 	dir, err := os.MkdirTemp("", "ek") //nolint:usetesting // short: the path of a socket has at most 107 bytes
 	if err != nil {

@@ -4,7 +4,6 @@ package address_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/fleet"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
@@ -48,7 +45,7 @@ func watch(ctx context.Context, world *lab.Lab, address netip.Addr, machines []*
 // tap looks at a machine, which may have been without power.
 func (w *wire) tap(ctx context.Context, world *lab.Lab, m *fleet.Machine) error {
 	return world.Tap(ctx, m.Node, 0, func(at time.Time, frame []byte) {
-		if speaksAs(frame, w.address) {
+		if lab.SpeaksAs(frame, w.address) {
 			w.note(m.Name, at)
 		}
 	})
@@ -121,36 +118,4 @@ func (w *wire) both(since time.Time) time.Duration {
 		return 0
 	}
 	return spans[len(spans)-1].last.Sub(spans[1].first)
-}
-
-const (
-	etherHeader = 14
-	vlanTag     = 4
-)
-
-// speaksAs tells whether a frame comes from an address, or says where it is.
-func speaksAs(frame []byte, address netip.Addr) bool {
-	if len(frame) < etherHeader {
-		return false
-	}
-	kind, body := binary.BigEndian.Uint16(frame[12:]), frame[etherHeader:]
-	for kind == unix.ETH_P_8021Q && len(body) >= vlanTag {
-		kind, body = binary.BigEndian.Uint16(body[2:]), body[vlanTag:]
-	}
-	own := address.AsSlice()
-	switch {
-	case kind == unix.ETH_P_ARP && address.Is4():
-		return len(body) >= 28 && slices.Equal(body[14:18], own)
-	case kind == unix.ETH_P_IP && address.Is4():
-		return len(body) >= 20 && slices.Equal(body[12:16], own)
-	case kind == unix.ETH_P_IPV6 && address.Is6():
-		return len(body) >= 40 && (slices.Equal(body[8:24], own) || advertises(body, own))
-	}
-	return false
-}
-
-// advertises tells whether an IPv6 packet is a neighbour advertisement of an address (RFC 4861 4.4).
-func advertises(packet, address []byte) bool {
-	const icmp, advertisement = 58, 136
-	return packet[6] == icmp && len(packet) >= 64 && packet[40] == advertisement && slices.Equal(packet[48:64], address)
 }

@@ -29,6 +29,13 @@ type World interface {
 	Changed() (machine string, change moments.Change, changed bool)
 	// Lost returns how many requests have failed since the script began; nothing if nobody asks.
 	Lost() (requests int64, asks bool)
+	// Answered tells whether all requests that ended lately were answered, and there were some; nothing if nobody asks.
+	Answered() (seen string, answered, asks bool)
+	// Holds tells whether anything of a resource is on a machine, as the machine itself shows it.
+	Holds(ctx context.Context, resource, machine string) (bool, error)
+	// Twice tells whether, since the script began, a node answered for a resource after another one had taken it over. It fails
+	// while that cannot be told yet.
+	Twice(resource string) (seen string, twice bool, err error)
 }
 
 // Voice is what one node says.
@@ -74,6 +81,13 @@ func judges() map[script.CondKind]func(look, context.Context) (finding, error) {
 		script.Unchanged:   look.unchanged,
 		script.ClientLost:  look.clientLost,
 		script.Condemned:   look.condemned,
+		script.Answered:    look.answered,
+
+		script.ResourceOn:     look.resourceOn,
+		script.ResourceNobody: look.resourceNobody,
+		script.ResourceTwice:  look.resourceTwice,
+		script.ResourceGone:   look.resourceGone,
+		script.ResourceIs:     look.resourceIs,
 	}
 }
 
@@ -101,6 +115,14 @@ func (l look) clientLost(context.Context) (finding, error) {
 		return finding{seen: "nobody asks"}, nil
 	}
 	return finding{lost > int64(l.N), fmt.Sprintf("%d requests failed", lost)}, nil
+}
+
+func (l look) answered(context.Context) (finding, error) {
+	seen, answered, asks := l.Answered()
+	if !asks {
+		seen = "nobody asks"
+	}
+	return finding{answered && asks, seen}, nil
 }
 
 // condemned asks the record of what was committed since the script began.

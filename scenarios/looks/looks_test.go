@@ -24,11 +24,28 @@ type world struct {
 	journal []moments.Entry
 	changed *moments.Change
 	lost    int64
+	has     []string // machines that have vip
+	twice   bool     // two had it
 }
 
 var errSilent = errors.New("does not answer")
 
-func (w world) Cluster() script.Cluster { return script.Cluster{Web: 2, Balancers: 2} }
+func (w world) Cluster() script.Cluster {
+	return script.Cluster{Web: 2, Balancers: 2, Resources: []script.Resource{{Name: "vip"}}}
+}
+
+func (w world) Answered() (string, bool, bool) { return "9 of 9 were", w.lost == 0, w.lost >= 0 }
+
+func (w world) Holds(_ context.Context, resource, machine string) (bool, error) {
+	if machine == w.silent {
+		return false, errSilent
+	}
+	return resource == "vip" && slices.Contains(w.has, machine), nil
+}
+
+func (w world) Twice(resource string) (string, bool, error) {
+	return resource + ", said the wire", w.twice, nil
+}
 
 func (w world) Runs(node string) bool {
 	return slices.ContainsFunc(w.views, func(v cluster.View) bool { return string(v.Node) == node })
@@ -88,13 +105,26 @@ func view(node string) cluster.View {
 	for _, n := range []cluster.NodeID{"lb1", "lb2"} {
 		v.Balancers = append(v.Balancers, cluster.BalancerView{Name: "haproxy", Node: n, InStep: true})
 	}
+	v.Resources = []cluster.ResourceView{{Name: "vip", State: cluster.ResourceHeld, Holder: "lb1"}}
 	return v
+}
+
+// nobodys is a world in which nobody holds the resource, as the nodes say; what the machines show is another thing.
+func nobodys(has ...string) world {
+	w := well()
+	w.has = has
+	for i := range w.views {
+		w.views[i].Resources = []cluster.ResourceView{{Name: "vip", State: cluster.ResourceNobody, Reason: "it is banned"}}
+	}
+	return w
 }
 
 // well is a world in which all is well.
 func well() world {
 	serves := moments.Server{Words: "UP", Serves: true}
-	return world{views: []cluster.View{view("web1"), view("web2"), view("lb1"), view("lb2")}, servers: []moments.Server{serves, serves}}
+	return world{
+		views: []cluster.View{view("web1"), view("web2"), view("lb1"), view("lb2")}, servers: []moments.Server{serves, serves}, has: []string{"lb1"},
+	}
 }
 
 // cutOff is a world in which one node has no quorum, and sees the others as it does then; they see it as down.
@@ -200,6 +230,24 @@ func TestLook(t *testing.T) {
 		{cutOff(), script.Cond{Kind: script.ClientLost, N: 7}, false, "7 requests failed"},
 		{gone(), script.Cond{Kind: script.ClientLost}, false, "nobody asks"},
 
+		{well(), cond(script.Answered, "", "", ""), true, "9 of 9 were"},
+		{cutOff(), cond(script.Answered, "", "", ""), false, "9 of 9 were"},
+		{gone(), cond(script.Answered, "", "", ""), false, "nobody asks"},
+
+		{well(), cond(script.ResourceOn, "vip", "", "lb1"), true, "lb2 says: vip is held on lb1"},
+		{well(), cond(script.ResourceOn, "vip", "", "lb2"), false, "web1 says: vip is held on lb1"},
+		{nobodys("lb1"), cond(script.ResourceOn, "vip", "", "lb1"), false, "web1 says: vip is held by nobody: it is banned"},
+		{silent(), cond(script.ResourceOn, "vip", "", "lb1"), false, "lb1 does not answer"},
+		{gone(), cond(script.ResourceOn, "vip", "", "lb1"), false, "no node that runs has quorum"},
+		{nobodys(), cond(script.ResourceNobody, "vip", "", ""), true, "lb2 says: vip is held by nobody: it is banned"},
+		{nobodys("lb2"), cond(script.ResourceNobody, "vip", "", ""), false, "lb2 says: vip is held by nobody: it is banned; but lb2 has it"},
+		{well(), cond(script.ResourceNobody, "vip", "", ""), false, "web1 says: vip is held on lb1"},
+		{well(), cond(script.ResourceGone, "vip", "", "lb1"), false, "lb1 has vip"},
+		{well(), cond(script.ResourceGone, "vip", "", "web2"), true, "web2 has nothing of vip"},
+		{well(), cond(script.ResourceIs, "vip", "held", ""), true, "lb2 says: vip is held on lb1"},
+		{cutOff(), cond(script.ResourceIs, "vip", "lost", ""), false, "web1 says: vip is held on lb1"},
+		{well(), cond(script.ResourceTwice, "vip", "", ""), false, "vip, said the wire"},
+
 		{cutOff(), cond(script.Condemned, "", "", ""), true, "web2 was condemned: not heard"},
 		{cutOff(), cond(script.Condemned, "web2", "", ""), true, "web2 was condemned: not heard"},
 		{cutOff(), cond(script.Condemned, "lb1", "", ""), false, "nobody of them was condemned"},
@@ -229,6 +277,11 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		`there is no node "web9"`:                   {Kind: script.NodeIs, Target: "web9", State: "down"},
 		"there is no web8":                          {Kind: script.AllWell, On: "web8"},
 		"there is no web7":                          {Kind: script.HasLeader, On: "web7"},
+		`there is no resource "vup"`:                {Kind: script.ResourceIs, Target: "vup", State: "held"},
+		`there is no resource "vap"`:                {Kind: script.ResourceTwice, Target: "vap"},
+		`there is no resource "vop"`:                {Kind: script.ResourceGone, Target: "vop", On: "lb1"},
+		`there is no node "lb9"`:                    {Kind: script.ResourceOn, Target: "vip", On: "lb9"},
+		`there is no node "lb8"`:                    {Kind: script.ResourceGone, Target: "vip", On: "lb8"},
 		"web1 has no HAProxy":                       {Kind: script.InStep, On: "web1"},
 		"the HAProxy of lb1 has no server web/web9": {Kind: script.MemberIs, Target: "web/web9", State: "out"},
 	} {

@@ -6,6 +6,7 @@
 // What always holds:
 //   - What is said about a node is on that node's lane, whoever says it; what is said about a member, on the lane of its
 //     machine; about a balancer, on that of its HAProxy.
+//   - A resource has a lane of its own, on which its state is who holds it, as the cluster agreed.
 //   - The state of a node is how the others see it that have quorum, and what was committed goes before what was noticed.
 //
 // It never looks at a world: it is given what was seen, with the times at which it was.

@@ -21,6 +21,9 @@ const (
 	kindOutOfStep = "balancer.out-of-step"
 )
 
+// resourceKinds is what the kinds of events about resources begin with.
+const resourceKinds = "resource."
+
 // turn is whether an event makes something worse or better.
 type turn uint8
 
@@ -35,6 +38,13 @@ func (t *teller) effect(n cluster.Notice) (script.State, turn) {
 	switch n.Kind {
 	case cluster.EventCondemned:
 		return script.StateDown, worse
+	case cluster.EventGiven:
+		if t.states[n.Subject] == script.StateNobody {
+			return script.HeldBy(n.To), better
+		}
+		return script.HeldBy(n.To), neither
+	case cluster.EventLetGo:
+		return script.StateNobody, worse
 	case cluster.EventLeft:
 		return script.StateLeft, neither
 	case cluster.EventAdmitted, kindHeard:

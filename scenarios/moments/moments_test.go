@@ -48,6 +48,34 @@ func committed(at int, kind, subject, from, to string) moments.Entry {
 	}}
 }
 
+// TestToldOfResources: a resource has a lane of its own, and begins on whoever had it.
+func TestToldOfResources(t *testing.T) {
+	got := moments.Told(script.Cluster{Web: 1, Balancers: 2, Resources: []script.Resource{{Name: "vip"}, {Name: "ip-2"}}}, []moments.Entry{
+		committed(-300, cluster.EventGiven, "vip", "", "lb1"),
+		committed(10, cluster.EventRecalled, "vip", "lb1", "lb2"),
+		committed(20, cluster.EventGiven, "vip", "lb1", "lb2"),
+		committed(30, cluster.EventResource, "vip", "lb2", "ban"),
+		committed(40, cluster.EventLetGo, "vip", "lb2", ""),
+		committed(50, cluster.EventResource, "vip", "", "clear"),
+		committed(60, cluster.EventGiven, "vip", "", "lb2"),
+	})
+	const want = `0s vip: resource.given vip: lb1 [on lb1]
+10ms vip: resource.recalled vip: lb1 → lb2 []
+20ms vip: resource.given vip: lb1 → lb2 [on lb2]
+30ms vip: resource.admin vip: ban lb2 []
+40ms vip: resource.let-go vip: lb2 [on nobody] bad
+50ms vip: resource.admin vip: clear []
+60ms vip: resource.given vip: lb2 [on lb2] good
+`
+	if diff := cmp.Diff(want, lines(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	quiet := moments.Told(script.Cluster{Balancers: 1, Resources: []script.Resource{{Name: "vip"}}}, []moments.Entry{committed(-9, cluster.EventGiven, "vip", "", "lb1")})
+	if got := lines(quiet); got != "0s vip: resource.given vip: lb1 [on lb1]\n" {
+		t.Errorf("where nothing happens: %s", got)
+	}
+}
+
 func TestTold(t *testing.T) {
 	got := moments.Told(script.Cluster{Web: 2, Balancers: 1}, []moments.Entry{
 		local(-500, "web1", "cluster.leader", "web1", ""),

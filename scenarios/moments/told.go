@@ -22,7 +22,11 @@ type Entry struct {
 func Told(c script.Cluster, journal []Entry) []script.Moment {
 	t := teller{nodes: c.Nodes(), states: map[string]script.State{}}
 	var out []script.Moment
+	found := false
 	for i, e := range journal {
+		if e.At >= 0 && !found {
+			out, found = t.found(c), true
+		}
 		if e.Notice.Kind == kindLeader && t.isNode(e.Notice.Subject) {
 			again := e.Notice.Subject == t.leader
 			if t.leader = e.Notice.Subject; again {
@@ -39,6 +43,22 @@ func Told(c script.Cluster, journal []Entry) []script.Moment {
 		}
 		if e.At >= 0 {
 			out = append(out, m)
+		}
+	}
+	if !found {
+		out = t.found(c)
+	}
+	return out
+}
+
+// found tells who holds each resource as the script begins, which may be anybody.
+func (t *teller) found(c script.Cluster) []script.Moment {
+	var out []script.Moment
+	for _, r := range c.Resources {
+		if holder, held := t.states[r.Name].Holder(); held {
+			out = append(out, script.Moment{
+				Lane: r.Name, Kind: cluster.EventGiven, What: r.Name + ": " + holder, Reason: "so it began", State: script.HeldBy(holder),
+			})
 		}
 	}
 	return out
@@ -91,6 +111,12 @@ func (t *teller) moment(n cluster.Notice) script.Moment {
 			m.What = n.Subject + ": " + n.To
 		}
 	}
+	switch n.Kind {
+	case cluster.EventLetGo:
+		m.What = n.Subject + ": " + n.From
+	case cluster.EventResource:
+		m.What = strings.TrimSpace(n.Subject + ": " + n.To + " " + n.From)
+	}
 	if who := string(n.Node); who != "" && who != n.Subject && m.Lane != who && m.Lane != script.LaneCluster {
 		m.What += ", says " + who
 	}
@@ -106,6 +132,8 @@ func (t *teller) lane(n cluster.Notice) string {
 		return ProxyLane(string(n.Node))
 	case n.Kind == kindLeader && t.isNode(n.Subject), n.Kind == cluster.EventSpec:
 		return script.LaneCluster
+	case strings.HasPrefix(n.Kind, resourceKinds):
+		return n.Subject
 	case t.isNode(n.Subject):
 		return n.Subject
 	case n.Node != "":

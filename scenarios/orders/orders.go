@@ -45,6 +45,8 @@ func Body(ctx context.Context, n Node, o script.Order) (cluster.Body, error) {
 		return endMode(ctx, n, o, cluster.ModeMaintenance)
 	case script.Apply:
 		return apply(ctx, n, o)
+	case script.Move, script.Restart, script.Ban, script.Clear, script.Enable, script.Disable:
+		return cluster.SetResource{Resource: o.Target, Verb: cluster.Verb(o.Verb), Node: cluster.NodeID(o.Node), Reason: reason}, nil
 	}
 	return nil, fmt.Errorf("there is no order %q", o.Verb)
 }

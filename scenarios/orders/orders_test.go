@@ -44,6 +44,7 @@ func TestBody(t *testing.T) {
 		{script.Standby, "web1", cluster.SetMode{Node: "web1", Mode: cluster.ModeStandby, Reason: why}},
 		{script.Maintenance, "web1", cluster.SetMode{Node: "web1", Mode: cluster.ModeMaintenance, Reason: why}},
 		{script.Unstandby, "web1", cluster.SetMode{Node: "web1", Mode: cluster.ModeActive, Reason: why}},
+		{script.Disable, "vip", cluster.SetResource{Resource: "vip", Verb: cluster.VerbDisable, Reason: why}},
 		{script.Unstandby, "web9", cluster.SetMode{Node: "web9", Mode: cluster.ModeActive, Reason: why}}, // the cluster refuses it
 	} {
 		got, err := orders.Body(t.Context(), inStandby, script.Order{Verb: c.verb, Target: c.target, Deadline: time.Second})

@@ -3,6 +3,8 @@
 package script
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +28,9 @@ func (f Fault) String() string {
 
 func (o orderLine) act(v values) Order {
 	out := Order{Verb: o.verb, Target: v["node"], At: v["at"], Deadline: v.time(), Refused: v["is"] != ""}
+	if v["resource"] != "" {
+		out.Target, out.Node = v["resource"], v["node"]
+	}
 	if o.what != "" {
 		out.Target, out.Deadline = o.what+" "+v["count"]+v["time"], 0
 	}
@@ -35,6 +40,9 @@ func (o orderLine) act(v values) Order {
 // String returns the line that gives the order.
 func (o Order) String() string {
 	v := values{"node": o.Target, "at": o.At, "time": timeOr(o.Deadline)}
+	if o.Verb.ofResource() {
+		v["resource"], v["node"] = o.Target, o.Node
+	}
 	what, value, _ := strings.Cut(o.Target, " ")
 	if o.Verb == Apply {
 		v["count"], v["time"] = value, value
@@ -52,8 +60,13 @@ func (o Order) String() string {
 	return string(o.Verb) + " " + o.Target
 }
 
+// ofResource tells whether the verb is about a resource.
+func (v Verb) ofResource() bool {
+	return slices.Contains([]Verb{Move, Restart, Ban, Clear, Enable, Disable}, v)
+}
+
 func (c condLine) cond(v values) Cond {
-	out := Cond{Kind: c.kind, Target: v["node"], State: v["state"], On: v["on"], N: v.number("count")}
+	out := Cond{Kind: c.kind, Target: cmp.Or(v["node"], v["resource"]), State: v["state"], On: v["on"], N: v.number("count")}
 	if c.kind == MemberIs && out.State == "" {
 		out.State = string(StateServes)
 	}
@@ -62,7 +75,7 @@ func (c condLine) cond(v values) Cond {
 
 // String returns the words that ask for the condition.
 func (c Cond) String() string {
-	v := values{"node": c.Target, "state": c.State, "on": c.On, "count": strconv.Itoa(c.N)}
+	v := values{"node": c.Target, "resource": c.Target, "state": c.State, "on": c.On, "count": strconv.Itoa(c.N)}
 	for _, l := range condLines() {
 		form := parseForm(l.form)
 		if l.kind == c.Kind && fits(form, v) {

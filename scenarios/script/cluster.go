@@ -15,6 +15,9 @@ func (c Cluster) Nodes() []string {
 // BalancerNodes returns the names of the nodes with an HAProxy.
 func (c Cluster) BalancerNodes() []string { return named("lb", c.Balancers) }
 
+// Holders returns the names of the nodes that may hold a resource: those that do not only vote.
+func (c Cluster) Holders() []string { return append(named("web", c.Web), named("lb", c.Balancers)...) }
+
 // Apps returns the names of the machines with an application.
 func (c Cluster) Apps() []string { return append(named("web", c.Web), named("app", c.Plain)...) }
 

@@ -49,21 +49,26 @@ func (c Cluster) String() string {
 func (c Cluster) settings() []string {
 	var out []string
 	for _, v := range []struct {
-		word, value, unit string
+		word, value string
 	}{
-		{"timing", c.Timing, ""},
-		{"rails", numberOr(c.Rails), ""},
-		{"floor", numberOr(c.Floor), ""},
-		{"deadline", timeOr(c.Deadline), ""},
-		{"slow-start", timeOr(c.SlowStart), ""},
-		{"client", numberOr(c.Clients), "/s"},
+		{"timing", c.Timing},
+		{"rails", numberOr(c.Rails)},
+		{"floor", numberOr(c.Floor)},
+		{"deadline", timeOr(c.Deadline)},
+		{"slow-start", timeOr(c.SlowStart)},
 	} {
 		if v.value != "" {
-			out = append(out, v.word+" "+v.value+v.unit)
+			out = append(out, v.word+" "+v.value)
 		}
 	}
 	if c.NoState {
 		out = append(out, "no state file")
+	}
+	for _, r := range c.Resources {
+		out = append(out, r.String())
+	}
+	if c.Clients > 0 {
+		out = append(out, write(parseForm("client ASK [to RESOURCE]"), values{"count": numberOr(c.Clients) + "/s", "resource": c.ClientsTo}))
 	}
 	return out
 }

@@ -20,7 +20,7 @@ func faultKinds() []script.FaultKind {
 		script.Kill, script.KillAll, script.StopNode, script.Start, script.StartAll, script.PowerOff, script.Pause, script.Freeze,
 		script.Wipe, script.Cut, script.CutPair, script.CutOneWay, script.CutRail, script.Heal, script.Loss, script.Delay, script.Hold,
 		script.CrashApp, script.HangApp, script.FailApp, script.StartApp, script.ReloadProxy, script.KillProxy, script.StartProxy,
-		script.PauseProxy, script.MeddleProxy, script.SlowDisk, script.BrokenDisk, script.MendDisk, script.ClockRate,
+		script.PauseProxy, script.MeddleProxy, script.KillGuard, script.PauseGuard, script.AddByHand, script.DelByHand, script.SlowDisk, script.BrokenDisk, script.MendDisk, script.ClockRate,
 	}
 }
 
@@ -64,6 +64,12 @@ func genFault(t *rapid.T, c script.Cluster) script.Fault {
 		f.Node, f.Peer = one(c.BalancerNodes()), one(c.Members())
 	case script.ClockRate:
 		f.Node, f.Percent = one(c.Nodes()), rapid.IntRange(-50, 50).Draw(t, "rate")
+	case script.KillGuard:
+		f.Node = one(c.Holders())
+	case script.PauseGuard:
+		f.Node, f.For = one(c.Holders()), genTime().Draw(t, "for")
+	case script.AddByHand, script.DelByHand:
+		f.Node, f.Peer = one(c.Machines()), one([]string{"vip", "ip-2"})
 	case script.KillAll, script.StartAll:
 	}
 	return f
@@ -73,6 +79,7 @@ func genOrder(t *rapid.T, c script.Cluster) script.Order {
 	o := script.Order{
 		Verb: rapid.SampledFrom([]script.Verb{
 			script.Drain, script.Ready, script.Maint, script.Standby, script.Unstandby, script.Maintenance, script.Active, script.Apply,
+			script.Move, script.Restart, script.Ban, script.Clear, script.Enable, script.Disable,
 		}).Draw(t, "verb"),
 		At: rapid.SampledFrom(append(c.Nodes(), "")).Draw(t, "at"), Refused: rapid.Bool().Draw(t, "refused"),
 	}
@@ -85,6 +92,10 @@ func genOrder(t *rapid.T, c script.Cluster) script.Order {
 	case script.Apply:
 		d := script.Wait{For: genTime().Draw(t, "value")}.String()
 		o.Target = rapid.SampledFrom([]string{"floor 0", "floor 2", "deadline" + strings.TrimPrefix(d, "wait"), "slow-start 3s"}).Draw(t, "apply")
+	case script.Move, script.Ban:
+		o.Target, o.Node = "vip", rapid.SampledFrom(c.Holders()).Draw(t, "node")
+	case script.Restart, script.Clear, script.Enable, script.Disable:
+		o.Target = "ip-2"
 	case script.Standby, script.Unstandby, script.Maintenance, script.Active:
 		o.Target = rapid.SampledFrom(c.Nodes()).Draw(t, "node")
 	}
@@ -94,7 +105,8 @@ func genOrder(t *rapid.T, c script.Cluster) script.Order {
 func genCond(t *rapid.T, c script.Cluster) script.Cond {
 	k := script.Cond{Kind: rapid.SampledFrom([]script.CondKind{
 		script.AllWell, script.HasLeader, script.LeaderIsNot, script.NodeIs, script.Quorum, script.NoQuorum, script.MemberIs, script.InStep,
-		script.NotInStep, script.Unchanged, script.ClientLost, script.Condemned, script.InMode,
+		script.NotInStep, script.Unchanged, script.ClientLost, script.Condemned, script.InMode, script.Answered,
+		script.ResourceOn, script.ResourceNobody, script.ResourceTwice, script.ResourceGone, script.ResourceIs,
 	}).Draw(t, "condition")}
 	one := func(from []string) string { return rapid.SampledFrom(from).Draw(t, "name") }
 	switch k.Kind {
@@ -114,7 +126,13 @@ func genCond(t *rapid.T, c script.Cluster) script.Cond {
 		k.N = rapid.IntRange(0, 1000).Draw(t, "count")
 	case script.InMode:
 		k.Target, k.State = one(c.Nodes()), one([]string{"standby", "maintenance", "active"})
-	case script.AllWell, script.Unchanged:
+	case script.ResourceOn, script.ResourceGone:
+		k.Target, k.On = "vip", one(c.Nodes())
+	case script.ResourceNobody, script.ResourceTwice:
+		k.Target = "ip-2"
+	case script.ResourceIs:
+		k.Target, k.State = "vip", one([]string{"held", "taking", "trouble", "leaving", "lost", "unheard", "disabled"})
+	case script.AllWell, script.Unchanged, script.Answered:
 	}
 	return k
 }
@@ -137,12 +155,32 @@ func genScript() *rapid.Generator[*script.Script] {
 			},
 		}
 		s.Promise = strings.ReplaceAll(s.Promise, " #", " ")
+		genResources(t, s)
 		for range rapid.IntRange(0, 30).Draw(t, "steps") {
 			s.Steps = append(s.Steps, script.Step{Act: genAct(t, s)})
 		}
 		s.Steps = append(s.Steps, script.Step{Act: script.Expect{Cond: script.Cond{Kind: script.AllWell}, Within: time.Minute}})
 		return s
 	})
+}
+
+// genResources draws two resources, and begins the script with what it forbids by itself.
+func genResources(t *rapid.T, s *script.Script) {
+	for _, name := range []string{"vip", "ip-2"} {
+		nodes := rapid.SampledFrom([][]string{nil, {"lb1"}, {"web2", "web1"}, {"lb1", "web2"}}).Draw(t, "nodes")
+		s.Cluster.Resources = append(s.Cluster.Resources, script.Resource{
+			Name: name, Nodes: nodes, Prefer: rapid.SampledFrom([][]string{nil, nodes}).Draw(t, "prefer"),
+			Balancer: len(nodes) == 1 && rapid.Bool().Draw(t, "balancer"),
+			Pool:     len(nodes) == 2 && nodes[0] == "web2" && rapid.Bool().Draw(t, "pool"),
+			Requires: rapid.SampledFrom([]string{"", "lease", "quorum"}).Draw(t, "requires"),
+			Failback: rapid.SampledFrom([]string{"", "never", "immediately", "when-idle", "after 10m", "after 500ms"}).Draw(t, "failback"),
+		})
+		s.Steps = append(s.Steps, script.Step{Act: script.Never{Cond: script.Cond{Kind: script.ResourceTwice, Target: name}}})
+	}
+	if rapid.Bool().Draw(t, "asks vip") {
+		s.Cluster.Resources[0].Nodes, s.Cluster.Resources[0].Prefer, s.Cluster.Resources[0].Pool = []string{"lb1"}, nil, false
+		s.Cluster.ClientsTo = "vip"
+	}
 }
 
 func genAct(t *rapid.T, s *script.Script) script.Act {

@@ -39,7 +39,7 @@ func (p *parser) header(n int, text string, words []token) bool {
 		p.wrong(n, first, "this belongs above the first step")
 		return true
 	}
-	if _, again := p.headers[first.text]; again {
+	if _, again := p.headers[first.text]; again && first.text != resourceWord {
 		p.wrong(n, first, "this was said above")
 		return true
 	}
@@ -57,6 +57,8 @@ func (p *parser) header(n int, text string, words []token) bool {
 		p.worlds(n, words)
 	case "cluster":
 		p.cluster(n, words)
+	case resourceWord, clientWord:
+		p.later = append(p.later, later{n, words}) // when the cluster is known
 	default:
 		p.setting(n, words)
 	}
@@ -154,6 +156,11 @@ func (p *parser) setting(n int, words []token) {
 	}
 	c := &p.script.Cluster
 	switch words[0].text {
+	case resourceWord:
+		p.resource(n, words, v)
+	case clientWord:
+		c.Clients, c.ClientsTo = v.number("count"), v["resource"]
+		p.clients(n, words)
 	case "timing":
 		c.Timing = v["state"]
 	case "rails":
@@ -166,13 +173,11 @@ func (p *parser) setting(n int, words []token) {
 		c.SlowStart = v.time()
 	case "no":
 		c.NoState = true
-	case "client":
-		c.Clients = v.number("count")
 	}
 	if words[0].text == "floor" && c.Floor == 0 {
 		p.wrong(n, words[1], "write 1 or more; apply floor 0 is a step")
 	}
-	if d := v.time(); d != 0 && d < drainLeast {
+	if d := v.time(); words[0].text != resourceWord && d != 0 && d < drainLeast {
 		p.wrong(n, words[1], "write "+formatTime(drainLeast)+" or more")
 	}
 }

@@ -31,6 +31,9 @@ type condLine struct {
 	line
 }
 
+// resourceForm is what both lines of a resource have in common.
+const resourceForm = "resource NAME [on NODES] [prefer NODES:prefer] [balancer] [pool] [requires lease|quorum:requires]"
+
 func headerLines() []line {
 	return []line{
 		{"timing lan|fast|wan", "the profile of the nodes; lan unless said"},
@@ -39,7 +42,9 @@ func headerLines() []line {
 		{"deadline TIME", "when the sessions that are left on a draining member are closed; never unless said"},
 		{"slow-start TIME", "in which a member that comes back gets its full share"},
 		{"no state file", "the HAProxies load no file with the states of servers when they start"},
-		{"client ASK", "somebody asks, through each balancer"},
+		{resourceForm + " [failback never|immediately|when-idle:failback]", "an address that one node holds at a time; there may be several. The nodes that may hold it, the better ones first, whether its HAProxy must answer there or its member be up, and when it goes back to a better node (never unless said). The script finds it on the first of them"},
+		{resourceForm + " [failback after TIME]", "likewise; it goes back when a better node could have held it for so long"},
+		{"client ASK [to RESOURCE]", "somebody asks, through each balancer, or an address"},
 	}
 }
 
@@ -72,6 +77,10 @@ func faultLines() []faultLine {
 		{StartProxy, line{"start haproxy BALANCER", "start it"}, false},
 		{PauseProxy, line{"pause haproxy BALANCER TIME", "it stands still"}, false},
 		{MeddleProxy, line{"meddle haproxy BALANCER MEMBER:peer", "somebody changes the server by hand: ready if it was drained, else maint"}, false},
+		{KillGuard, line{"kill guard HOLDER", "end the process that has the addresses of the node in its hands with -9"}, false},
+		{PauseGuard, line{"pause guard HOLDER TIME", "it stands still, unless its Evenkeel replaces it"}, false},
+		{AddByHand, line{"add RESOURCE:peer by hand on MACHINE", "somebody gives the machine the address, unasked"}, false},
+		{DelByHand, line{"remove RESOURCE:peer by hand on MACHINE", "somebody takes the address away from it"}, false},
 		{SlowDisk, line{"slow disk NODE TIME", "every sync of its disk takes that long"}, sim},
 		{BrokenDisk, line{"broken disk NODE", "the next sync of its disk fails"}, sim},
 		{MendDisk, line{"mend disk NODE", "its disk is fast and whole again"}, sim},
@@ -89,6 +98,12 @@ func orderLines() []orderLine {
 		{Unstandby, "", line{"unstandby NODE" + tail, "end that"}},
 		{Maintenance, "", line{"maintenance NODE" + tail, "touch nothing on the node"}},
 		{Active, "", line{"active NODE" + tail, "end that"}},
+		{Move, "", line{"move RESOURCE to HOLDER:node" + tail, "hand it over; nothing of that is left afterwards"}},
+		{Restart, "", line{"restart RESOURCE" + tail, "let it go, and take it again"}},
+		{Ban, "", line{"ban RESOURCE from HOLDER:node" + tail, "that node does not hold it"}},
+		{Clear, "", line{"clear RESOURCE" + tail, "end the bans"}},
+		{Disable, "", line{"disable RESOURCE" + tail, "nobody holds it"}},
+		{Enable, "", line{"enable RESOURCE" + tail, "end that"}},
 		{Apply, "floor", line{"apply floor FLOOR" + tail, "change the drain floor in the cluster file"}},
 		{Apply, "deadline", line{"apply deadline TIME" + tail, "change the drain deadline in the cluster file"}},
 		{Apply, "slow-start", line{"apply slow-start TIME" + tail, "change the slow start in the cluster file"}},
@@ -111,6 +126,12 @@ func condLines() []condLine {
 		{InStep, line{"balancers [are] in step [on BALANCER:on]", "they show all that is wanted of them"}},
 		{NotInStep, line{"balancers [are] not in step [on BALANCER:on]", "they do not"}},
 		{Unchanged, line{"balancers [are] unchanged", "none was changed since the last fault or order"}},
+		{ResourceOn, line{"RESOURCE [is] on NODE:on", "the node has it, and every node that has quorum says so"}},
+		{ResourceNobody, line{"RESOURCE [is] on nobody", "nobody has it, and they say so"}},
+		{ResourceTwice, line{"RESOURCE [is] on two nodes", "one answered for it after another one had taken it over; every script with a resource forbids that by itself"}},
+		{ResourceGone, line{"RESOURCE [is] gone from NODE:on", "nothing there answers for it, whatever anybody says"}},
+		{ResourceIs, line{"RESOURCE is held|taking|trouble|leaving|lost|unheard|disabled", "as they say"}},
+		{Answered, line{"requests [are] answered", "those that ended lately all were, and there were some"}},
 		{ClientLost, line{"lost more than COUNT [requests]", "so many requests have failed since the script began"}},
 	}
 }

@@ -3,7 +3,9 @@
 package script
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,6 +35,7 @@ func Parse(name string, text []byte) (*Script, error) {
 		p.lines(string(text))
 	}
 	if len(p.mistakes) > 0 {
+		slices.SortStableFunc(p.mistakes, func(a, b ParseError) int { return cmp.Compare(a.Line, b.Line) }) // some are found later
 		return nil, p.mistakes
 	}
 	return &p.script, nil
@@ -59,6 +62,7 @@ type parser struct {
 	script   Script
 	ground   grounds
 	headers  map[string]int // where the lines of the header stand, by their first word
+	later    []later        // lines of the header that are read when the cluster is known
 	stepped  bool           // a step was read: the header is over
 	at       []token        // the first word of each step
 	mistakes ParseErrors

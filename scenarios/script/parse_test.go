@@ -118,6 +118,8 @@ func TestReference(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("promise A.\nworld sim\ncluster 3 web, 2 balancers\nrails 1\n\nkill web1\nnever no quorum\nexpect web/web1 is out on lb1 within 5s\n")
 	f.Add("promise A # b\ncluster 1 witness\nclock rate wit1 -3%\napply floor 2 is refused")
+	f.Add("promise A.\ncluster 1 web, 2 balancers\nresource vip on lb1,lb2 prefer lb2 balancer requires quorum failback after 10m\nclient 9/s to vip\nnever vip on two nodes")
+	f.Add("promise A.\ncluster 2 web\nresource a pool failback when-idle\nresource b\nmove a to web2 is refused\nban b from web1\npause guard web1 3s\nadd b by hand on web2\nexpect a is gone from web1")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := script.Parse("it.txt", []byte(text))
 		if err != nil {

@@ -61,7 +61,7 @@ ABOVE THE FIRST STEP
 	table(&b, conds)
 	b.WriteString("\nWORDS\n")
 	var slots []line
-	for _, name := range []string{"NODE", "MACHINE", "APP", "BALANCER", "MEMBER", "TIME", "RAIL", "RAILS", "PERCENT", "RATE", "COUNT", "FLOOR", "ASK"} {
+	for _, name := range []string{"NODE", "MACHINE", "APP", "BALANCER", "MEMBER", "RESOURCE", "NAME", "NODES", "HOLDER", "TIME", "RAIL", "RAILS", "PERCENT", "RATE", "COUNT", "FLOOR", "ASK"} {
 		slots = append(slots, line{name, grounds{}.slot(name).means})
 	}
 	table(&b, slots)
@@ -83,7 +83,7 @@ func table(b *strings.Builder, lines []line) {
 		form := plain(l.form)
 		gap := formColumns - len(form)
 		if gap < 2 {
-			form, gap = form+"\n  ", formColumns
+			form, gap = strings.Join(wrap(form, totalColumns-6), "\n      ")+"\n  ", formColumns
 		}
 		text := wrap(l.means, totalColumns-2-formColumns)
 		b.WriteString("  " + form + strings.Repeat(" ", gap) + strings.Join(text, "\n"+strings.Repeat(" ", formColumns+2)) + "\n")

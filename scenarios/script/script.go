@@ -35,7 +35,20 @@ type Cluster struct {
 	Deadline  time.Duration `json:"deadline_ns,omitempty"`   // of a drain; 0 = none
 	SlowStart time.Duration `json:"slow_start_ns,omitempty"` // 0 = none
 	NoState   bool          `json:"no_state,omitempty"`      // the HAProxies load no file with the states of servers
+	Resources []Resource    `json:"resources,omitempty"`     // what one node holds at a time
 	Clients   int           `json:"clients,omitempty"`       // requests per second through each balancer; 0 = nobody asks
+	ClientsTo string        `json:"clients_to,omitempty"`    // the resource whose address is asked instead
+}
+
+// Resource is an address that one node holds at a time. Which address that is, and on which interface, is the world's business.
+type Resource struct {
+	Name     string   `json:"name"`
+	Nodes    []string `json:"nodes,omitempty"`    // that may hold it; none = every node but the witnesses
+	Prefer   []string `json:"prefer,omitempty"`   // of these the best first; none = none is better than another
+	Balancer bool     `json:"balancer,omitempty"` // it is held only where the node's HAProxy answers
+	Pool     bool     `json:"pool,omitempty"`     // it is held only where the node's own member is up
+	Requires string   `json:"requires,omitempty"` // what must be proven of a lost holder: lease or quorum; empty = lease
+	Failback string   `json:"failback,omitempty"` // never, immediately, when-idle, or "after 10m"; empty = never
 }
 
 // Step is one line of a script.
@@ -68,7 +81,8 @@ type Never struct{ Cond Cond }
 // Order is what an operator asks for, by the command line of one node.
 type Order struct {
 	Verb     Verb
-	Target   string        // member as pool/name, or node; of an apply: what changes, as "floor 2"
+	Target   string        // member as pool/name, node or resource; of an apply: what changes, as "floor 2"
+	Node     string        // of a resource: where it goes, or must not be
 	At       string        // the node that is asked; empty = the first that runs
 	Deadline time.Duration // of a drain; 0 = the pool's
 	Refused  bool          // it must be refused
@@ -87,13 +101,19 @@ const (
 	Maintenance Verb = "maintenance"
 	Active      Verb = "active" // ends maintenance
 	Apply       Verb = "apply"
+	Move        Verb = "move" // this and those that follow: of a resource
+	Restart     Verb = "restart"
+	Ban         Verb = "ban"
+	Clear       Verb = "clear" // ends the bans
+	Enable      Verb = "enable"
+	Disable     Verb = "disable"
 )
 
 // Fault is something that is done to the world, or undone.
 type Fault struct {
 	Kind    FaultKind
 	Node    string        // whom it hits; empty = all, where the kind allows it
-	Peer    string        // the other end of a cut; of a meddle the member, as web/web1
+	Peer    string        // the other end of a cut; of a meddle the member, as web/web1; of an address the resource
 	Rail    int           // counted from 1; 0 = all networks
 	Percent int           // of the frames that get lost
 	For     time.Duration // how long, or how slow
@@ -130,6 +150,10 @@ const (
 	StartProxy  FaultKind = "start haproxy"  // start haproxy lb1
 	PauseProxy  FaultKind = "pause haproxy"  // pause haproxy lb1 3s
 	MeddleProxy FaultKind = "meddle haproxy" // meddle haproxy lb1 web/web1: somebody sets the server to ready (drained ones) or maint by hand
+	KillGuard   FaultKind = "kill guard"     // kill guard lb1: the process that holds the addresses of the node, with -9
+	PauseGuard  FaultKind = "pause guard"    // pause guard lb1 3s
+	AddByHand   FaultKind = "add"            // add vip by hand on web1: somebody gives the machine the address, unasked
+	DelByHand   FaultKind = "remove"         // remove vip by hand on web1: somebody takes it away
 	SlowDisk    FaultKind = "slow disk"      // slow disk web1 500ms: every sync takes that long (sim)
 	BrokenDisk  FaultKind = "broken disk"    // broken disk web1: the next sync fails (sim)
 	MendDisk    FaultKind = "mend disk"      // mend disk web1 (sim)
@@ -139,9 +163,9 @@ const (
 // Cond is something that can be seen to hold.
 type Cond struct {
 	Kind   CondKind
-	Target string // node, member or nothing
-	State  string // for NodeIs and MemberIs; see there
-	On     string // the node that is asked, or whose balancer is looked at; empty = every one that runs
+	Target string // node, member, resource or nothing
+	State  string // for NodeIs, MemberIs and ResourceIs; see there
+	On     string // the node that is asked, whose balancer is looked at, or that has a resource; empty = every one that runs
 	N      int    // for ClientLost
 }
 
@@ -163,6 +187,13 @@ const (
 	ClientLost  CondKind = "lost"          // lost more than 5: that many requests failed since the script began
 	Condemned   CondKind = "condemned"     // web1 condemned: its life was ended since the script's start; "anybody condemned" for all
 	InMode      CondKind = "in mode"       // web1 in standby|maintenance|active
+	Answered    CondKind = "answered"      // requests are answered: all that ended lately were, and there were some
+
+	ResourceOn     CondKind = "on"           // vip on lb1: it holds it, says every node that has quorum, and it has it
+	ResourceNobody CondKind = "on nobody"    // vip on nobody
+	ResourceTwice  CondKind = "on two nodes" // vip on two nodes: a node answered for it after another one had taken it over
+	ResourceGone   CondKind = "gone from"    // vip gone from lb1: nothing there answers for it
+	ResourceIs     CondKind = "resource is"  // vip is held|taking|trouble|leaving|lost|unheard|disabled
 )
 
 func (Wait) act()   {}

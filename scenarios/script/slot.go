@@ -75,6 +75,14 @@ func (g grounds) slot(name string) slot {
 		return g.names("balancer", "a node with an HAProxy: lb1", c.BalancerNodes())
 	case "MEMBER":
 		return g.names("member", "a member of the pool: web/web1, web/app1", c.Members())
+	case "HOLDER":
+		return g.names("holder", "a node that may hold a resource: lb1", c.Holders())
+	case "RESOURCE":
+		return g.resources()
+	case "NAME":
+		return slot{key: "resource", means: "letters, digits and -, such as vip", wants: []string{nameWanted}, read: readName}
+	case "NODES":
+		return slot{key: "nodes", means: "nodes that are no witnesses, the best first: lb1,lb2", wants: []string{"nodes such as lb1,lb2"}, read: g.readNodes}
 	case "TIME":
 		return slot{key: "time", means: "a time from 1ms to 1h: 500ms, 3s, 1m30s", wants: []string{timeWanted}, read: readTime}
 	case "RAIL":

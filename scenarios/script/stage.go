@@ -5,6 +5,7 @@ package script
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ type Stage interface {
 // Moment is something that happened, for the timeline.
 type Moment struct {
 	At     time.Duration `json:"at_ns"`            // since the script began; may be below 0
-	Lane   string        `json:"lane"`             // node, "lb1/haproxy", "client", "cluster", "operator", "fault"
+	Lane   string        `json:"lane"`             // node, "lb1/haproxy", resource, "client", "cluster", "operator", "fault"
 	Kind   string        `json:"kind"`             // as the product's events have it, or "fault", "order", "failed requests", "expect", "never"
 	What   string        `json:"what"`             // in a few words
 	Reason string        `json:"reason,omitempty"` // why
@@ -66,4 +67,19 @@ const (
 	StateServes    State = "serves" // members on an HAProxy; so they begin
 	StateDrained   State = "drained"
 	StateOut       State = "out"
+	StateNobody    State = "on nobody" // resources; so they begin. See also HeldBy
 )
+
+// heldBy is what the state of a resource begins with that a node holds.
+const heldBy = "on "
+
+// HeldBy is the state of a resource that a node holds.
+func HeldBy(node string) State { return State(heldBy + node) }
+
+// Holder returns who holds a resource in this state; nobody if it is no such state.
+func (s State) Holder() (node string, held bool) {
+	if s == StateNobody {
+		return "", false
+	}
+	return strings.CutPrefix(string(s), heldBy)
+}

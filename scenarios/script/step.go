@@ -123,6 +123,11 @@ func (p *parser) never(n int, words []token) (Act, bool) {
 func (p *parser) sound(n int, words []token, act Act) bool {
 	switch a := act.(type) {
 	case Fault:
+		guards := a.Kind == KillGuard || a.Kind == PauseGuard
+		if p.ground.known && guards && len(p.ground.cluster.Resources) == 0 {
+			p.wrong(n, words[1], "no node has a guard; write a line such as resource vip on lb1,lb2 above the first step")
+			return false
+		}
 		if a.Peer != "" && a.Peer == a.Node {
 			p.wrong(n, words[len(words)-1], "write two different machines")
 			return false
@@ -147,7 +152,7 @@ func (p *parser) visible(n int, first token, c Cond) bool {
 	switch {
 	case slices.Contains(ofBalancers, c.Kind) && p.ground.cluster.Balancers == 0:
 		p.wrong(n, first, "the cluster has no balancer to look at")
-	case c.Kind == ClientLost && p.ground.cluster.Clients == 0:
+	case (c.Kind == ClientLost || c.Kind == Answered) && p.ground.cluster.Clients == 0:
 		p.wrong(n, first, "nobody asks; write a line such as client 100/s above the first step")
 	default:
 		return true

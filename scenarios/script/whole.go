@@ -2,7 +2,11 @@
 
 package script
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // endHeader judges the header when the first step comes, or the end.
 func (p *parser) endHeader(n int) {
@@ -17,14 +21,16 @@ func (p *parser) endHeader(n int) {
 		p.script.Worlds = []World{Sim, Lab}
 	}
 	p.ground.cluster = c
+	slices.SortStableFunc(p.later, func(a, b later) int { return cmp.Compare(b.first(), a.first()) }) // resources before clients
+	for _, l := range p.later {
+		p.setting(l.line, l.words)
+		p.ground.cluster = p.script.Cluster
+	}
 	if !p.ground.known {
 		return
 	}
 	if c.Floor > len(c.Members()) {
 		p.wrong(p.headers["floor"], token{"floor", 1}, fmt.Sprintf("the pool has %d members", len(c.Members())))
-	}
-	if c.Clients > 0 && (c.Balancers == 0 || len(c.Members()) == 0) {
-		p.wrong(p.headers["client"], token{"client", 1}, "clients need a balancer, and a member behind it")
 	}
 }
 
@@ -44,6 +50,7 @@ func (p *parser) whole(lines int) {
 	if len(p.mistakes) == 0 && !proves {
 		p.wrong(lines, token{column: 1}, "nothing is proved; write a line such as expect well within 10s")
 	}
+	p.forbidTwice()
 	if len(p.mistakes) == 0 {
 		r := &running{parser: p, off: map[string]int{}}
 		for i, s := range p.script.Steps {

@@ -10,6 +10,8 @@
 //   - A node runs when the process of its Evenkeel does and is not paused; so does an HAProxy. What holds for "every one
 //     that runs" says nothing about the others. Nobody is excused for being cut off: a node is asked over its own socket.
 //   - A question that is not answered in time is not answered at all.
+//   - Who holds an address the nodes say, and the machine's kernel must show it. Whether two had it is seen on the wire: every
+//     frame that a node sends as the address is looked at, and must come from whom it was given to last.
 //   - HAProxies are sampled all the time; a look shows a sample that was taken after it was asked for, so that no
 //     look shows a change which the record of changes lacks.
 //

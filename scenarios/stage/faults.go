@@ -44,6 +44,11 @@ func strikes() map[script.FaultKind]strike {
 		script.StartProxy:  (*Stage).startProxy,
 		script.PauseProxy:  (*Stage).pauseProxy,
 		script.MeddleProxy: (*Stage).meddleProxy,
+
+		script.KillGuard:  (*Stage).killGuard,
+		script.PauseGuard: (*Stage).pauseGuard,
+		script.AddByHand:  (*Stage).addByHand,
+		script.DelByHand:  (*Stage).delByHand,
 	}
 }
 
@@ -121,8 +126,13 @@ func (s *Stage) startOne(ctx context.Context, f script.Fault) error {
 }
 
 func (s *Stage) startMachine(ctx context.Context, m *fleet.Machine) error {
-	if _, err := s.world.PowerOn(ctx, m.Node); err != nil {
-		return err
+	if !m.Node.PoweredOn() {
+		if _, err := s.world.PowerOn(ctx, m.Node); err != nil {
+			return err
+		}
+		if err := s.tapAll(m); err != nil {
+			return err
+		}
 	}
 	return m.Start(ctx)
 }
@@ -143,6 +153,9 @@ func (s *Stage) powerOff(ctx context.Context, f script.Fault) error {
 	}
 	if _, err := s.world.PowerOff(m.Node); err != nil {
 		return err
+	}
+	for _, w := range s.wires {
+		w.stray(m.Name, false)
 	}
 	var ended []*fleet.Program
 	for _, p := range m.Programs() {

@@ -4,6 +4,8 @@ package stage
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
 	"github.com/evenkeel-ha/evenkeel/scenarios/looks"
@@ -58,6 +60,19 @@ func (s sight) Lost() (requests int64, asks bool) {
 		return 0, false
 	}
 	return s.load.Counters().Failed - s.lostBefore, true
+}
+
+// lately is what counts as lately for requests, where they do not come less often.
+const lately = 200 * time.Millisecond
+
+// Answered tells whether all requests that were sent lately and have ended were answered, and there were some.
+func (s sight) Answered() (seen string, answered, asks bool) {
+	if s.load == nil {
+		return "", false, false
+	}
+	now := time.Now()
+	r := s.load.Window(now.Add(-max(lately, 3*time.Second/time.Duration(s.opts.Cluster.Clients))), now)
+	return fmt.Sprintf("of %d requests %d were answered and %d failed", r.Sent, r.OK, r.Failed), r.OK > 0 && r.Failed == 0, true
 }
 
 // changes returns what the HAProxy of a machine showed.

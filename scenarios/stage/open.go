@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,7 +15,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/haproxy"
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/load"
+	"github.com/evenkeel-ha/evenkeel/scenarios/orders"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
+	"github.com/evenkeel-ha/evenkeel/supervisor/api"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
@@ -23,6 +26,8 @@ const (
 	clientName = "client"
 	// sampleEvery is the time between two samples of each HAProxy.
 	sampleEvery = 20 * time.Millisecond
+	// addressAnswers bounds a request to an address that may be nobody's.
+	addressAnswers = time.Second
 	// logLines is how much of each log is told when a stage cannot be opened.
 	logLines = 20
 )
@@ -41,7 +46,7 @@ func Open(ctx context.Context, opts Options) (*Stage, error) {
 	if err := dropEnvironment(); err != nil {
 		return nil, err
 	}
-	s := &Stage{opts: opts, journal: newJournal(), watches: map[string]*haproxy.Watch{}, pauses: newPauses()}
+	s := &Stage{opts: opts, journal: newJournal(), watches: map[string]*haproxy.Watch{}, wires: map[string]*wire{}, pauses: newPauses()}
 	s.ended, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(explained(err), s.Close())
@@ -70,6 +75,14 @@ func (s *Stage) build(ctx context.Context) error {
 	if s.fleet, err = fleet.New(ctx, s.world, s.opts.fleet()); err != nil {
 		return err
 	}
+	for i, r := range s.opts.Cluster.Resources {
+		s.wires[r.Name] = &wire{address: netip.MustParsePrefix(addressOf(i)), strays: map[string]bool{}}
+	}
+	for _, m := range s.fleet.Nodes() {
+		if err := s.tapAll(m); err != nil {
+			return err
+		}
+	}
 	s.client, err = s.world.AddNode(ctx, clientName)
 	return err
 }
@@ -92,6 +105,9 @@ func (s *Stage) begin(ctx context.Context) error {
 	if err := s.fleet.AwaitWell(ctx); err != nil {
 		return err
 	}
+	if err := s.awaitHeld(ctx); err != nil {
+		return err
+	}
 	if err := s.beginLoad(ctx); err != nil {
 		return err
 	}
@@ -110,16 +126,56 @@ func (s *Stage) begin(ctx context.Context) error {
 	return nil
 }
 
+// awaitHeld returns when every resource is where the script is to find it, and the stage has heard that it was given.
+func (s *Stage) awaitHeld(ctx context.Context) error {
+	return fleet.Await(ctx, fleet.WellWithin, "every resource is held", func(ctx context.Context) string {
+		for _, r := range s.opts.Cluster.Resources {
+			if missing := s.notHeld(ctx, r); missing != "" {
+				return missing
+			}
+		}
+		return ""
+	})
+}
+
+// notHeld tells what is missing until a resource is where the script is to find it. One that is elsewhere is moved.
+func (s *Stage) notHeld(ctx context.Context, r script.Resource) string {
+	begins := s.opts.Cluster.Begins(r)
+	there, seen, err := s.Look(ctx, script.Cond{Kind: script.ResourceOn, Target: r.Name, On: begins})
+	if err == nil && there {
+		_, _, err = s.Look(ctx, script.Cond{Kind: script.ResourceTwice, Target: r.Name})
+	}
+	if err != nil {
+		return err.Error()
+	}
+	if elsewhere, _, err := s.Look(ctx, script.Cond{Kind: script.ResourceIs, Target: r.Name, State: string(cluster.ResourceHeld)}); !there && elsewhere && err == nil {
+		// One that is on its way there by now is refused to be moved, and looked at again.
+		err := place(ctx, s.fleet.Nodes()[0], script.Order{Verb: script.Move, Target: r.Name, Node: begins})
+		if _, refused := errors.AsType[*api.Error](err); err != nil && !refused {
+			return err.Error()
+		}
+	}
+	if !there {
+		return seen
+	}
+	return ""
+}
+
 // beginLoad starts the client, and waits until every member has answered it.
 func (s *Stage) beginLoad(ctx context.Context) error {
 	c := s.opts.Cluster
 	members := len(c.Members())
-	if c.Clients == 0 || c.Balancers == 0 || members == 0 {
+	if c.Clients == 0 || c.Balancers == 0 || members == 0 && c.ClientsTo == "" {
 		return nil
 	}
-	client, err := load.New(load.Options{
+	opts := load.Options{
 		Targets: s.fleet.Targets(fleet.Kept().Name), Rate: c.Clients * c.Balancers, Dial: s.client.Dialer(), NewConnections: true,
-	})
+	}
+	if w := s.wires[c.ClientsTo]; w != nil {
+		opts.Targets, opts.Rate, opts.Timeout = []string{fmt.Sprintf("http://%s:%d/", w.address.Addr(), fleet.KeptPort)}, c.Clients, addressAnswers
+		members = max(members, 1) // the balancer itself answers where there is none
+	}
+	client, err := load.New(opts)
 	if err != nil {
 		return err
 	}
@@ -133,7 +189,10 @@ func (s *Stage) beginLoad(ctx context.Context) error {
 	})
 }
 
-// specOf changes the cluster file to what the script says of the pool.
+// addressOf returns the address of a resource, on the service network and beyond those of the machines.
+func addressOf(i int) string { return fmt.Sprintf("10.77.0.%d/24", 200+i) }
+
+// specOf changes the cluster file to what the script says of the pool and of resources.
 func specOf(c script.Cluster) func(*cluster.Spec) {
 	return func(spec *cluster.Spec) {
 		for i := range spec.Pools {
@@ -144,5 +203,6 @@ func specOf(c script.Cluster) func(*cluster.Spec) {
 			p.Drain.Deadline = cluster.Duration(c.Deadline)
 			p.SlowStart = cluster.Duration(c.SlowStart)
 		}
+		spec.Resources = orders.Resources(c, orders.Ground{Balancer: fleet.Together, Interface: lab.InterfaceName(0), Address: addressOf})
 	}
 }

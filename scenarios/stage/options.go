@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -82,9 +83,12 @@ func (o Options) fleet() fleet.Options {
 	c := o.Cluster
 	kept := fleet.Kept()
 	kept.StateFile = !c.NoState
+	kept.Anywhere = len(c.Resources) > 0
+	kept.Answers = len(c.Members()) == 0
 	return fleet.Options{
 		Binary: o.Binary, Cluster: o.Name, Web: c.Web, Balancers: c.Balancers, Witnesses: c.Witnesses, Plain: c.Plain,
 		Rails: c.Rails, Timing: c.Timing, Proxies: []fleet.ProxyOptions{kept}, Spec: specOf(c),
+		Together: slices.ContainsFunc(c.Resources, func(r script.Resource) bool { return r.Balancer }),
 	}
 }
 

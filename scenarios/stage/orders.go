@@ -61,6 +61,8 @@ func place(ctx context.Context, m *fleet.Machine, o script.Order) error {
 		_, err = m.API.SetAdmin(ctx, body)
 	case cluster.SetMode:
 		_, err = m.API.SetMode(ctx, body)
+	case cluster.SetResource:
+		_, err = m.API.SetResource(ctx, body.Resource, api.ResourceRequest{Verb: body.Verb, Node: body.Node, Reason: body.Reason})
 	case cluster.SetSpec:
 		_, err = m.API.Apply(ctx, api.ApplyRequest{Spec: body.Spec, IfRevision: body.IfRevision})
 	default:

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/scenarios/stage"
 )
@@ -29,7 +30,7 @@ func (p player) with(t *testing.T) player { return player{t, p.stage} }
 
 func open(t *testing.T, opts stage.Options) player {
 	t.Helper()
-	needLab(t)
+	labtest.Need(t)
 	dir, err := os.MkdirTemp("", "stg") //nolint:usetesting // short: the path of a unix socket is at most 107 bytes
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios"
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/scenarios/stage"
 	"github.com/evenkeel-ha/evenkeel/scenarios/timeline"
@@ -13,8 +14,11 @@ import (
 
 // TestPromises plays some of the promises on real nodes; ./task scenarios:lab plays all of them.
 func TestPromises(t *testing.T) {
-	needLab(t)
+	labtest.Need(t)
 	for _, name := range []string{
+		"address/dead-haproxy-moves-the-address",
+		"address/minority-lets-go-and-healing-moves-nothing",
+		"address/supervisor-and-guard-both-paused-never-two-nodes-answer",
 		"balance/dead-application-is-out-until-its-check-passes",
 		"balance/reloaded-haproxy-keeps-its-drains",
 		"membership/stopped-node-leaves-without-a-lost-request",

@@ -31,7 +31,9 @@ type Stage struct {
 	journal *journal
 	diary   diary
 	pauses  *pauses
+	guards  guards
 	watches map[string]*haproxy.Watch // by machine
+	wires   map[string]*wire          // by resource
 
 	start      time.Time // of the script
 	lostBefore int64     // requests that had failed by then

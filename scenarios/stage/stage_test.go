@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab"
+	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
 	"github.com/evenkeel-ha/evenkeel/scenarios/script"
 	"github.com/evenkeel-ha/evenkeel/scenarios/stage"
 )
@@ -281,7 +282,7 @@ func TestStagePlaysAScript(t *testing.T) {
 }
 
 func TestStageThatCannotBegin(t *testing.T) {
-	needLab(t)
+	labtest.Need(t)
 	dir := t.TempDir()
 	for name, opts := range map[string]stage.Options{
 		"the cluster has no node": {Cluster: script.Cluster{Plain: 2}},

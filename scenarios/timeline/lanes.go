@@ -63,6 +63,9 @@ func newModel(r script.Report) model {
 // lane without a moment is there only if it stands for a node.
 func laneNames(r script.Report) []string {
 	names := []string{script.LaneFault, script.LaneOperator, script.LaneCluster}
+	for _, res := range r.Cluster.Resources {
+		names = append(names, res.Name)
+	}
 	balancers := r.Cluster.BalancerNodes()
 	for _, node := range balancers {
 		names = append(names, node, proxyLane(node))
@@ -83,7 +86,8 @@ func laneNames(r script.Report) []string {
 	return slices.DeleteFunc(names, func(name string) bool {
 		told := slices.ContainsFunc(r.Moments, func(m script.Moment) bool { return m.Lane == name })
 		asked := name == script.LaneClient && r.Cluster.Clients > 0
-		return !told && !asked && !slices.Contains(r.Cluster.Nodes(), name)
+		_, held := r.Cluster.Resource(name)
+		return !told && !asked && !held && !slices.Contains(r.Cluster.Nodes(), name)
 	})
 }
 
@@ -98,7 +102,10 @@ func (m model) lane(name string) lane {
 		}
 	}
 	slices.SortStableFunc(l.moments, func(a, b script.Moment) int { return cmp.Compare(a.At, b.At) })
+	_, held := m.report.Cluster.Resource(name)
 	switch {
+	case held:
+		l.bars = append(l.bars, m.bar(l, "", script.StateNobody))
 	case strings.HasSuffix(name, "/haproxy"):
 		l.bars = append(l.bars, m.bar(l, "", script.StateInStep))
 		for _, member := range m.followed() {

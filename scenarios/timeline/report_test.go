@@ -52,6 +52,34 @@ func few() script.Report {
 	}
 }
 
+// moved is a promise about an address that went from one node to another, was nobody's for a while, and went to a third.
+func moved() script.Report {
+	at := func(d int) time.Duration { return time.Duration(d) * ms }
+	given := func(when int, from, to, why string) script.Moment {
+		return script.Moment{At: at(when), Lane: "vip", Kind: "resource.given", What: "vip: " + from + to, Reason: why, State: script.HeldBy(to), Good: from == ""}
+	}
+	return script.Report{
+		File: "address/holder-cut-off-is-taken-over.txt", Promise: "A holder cut off is taken over by another node.",
+		Cluster: script.Cluster{Web: 1, Balancers: 3, Clients: 100, ClientsTo: "vip", Resources: []script.Resource{{Name: "vip"}, {Name: "ip-2"}}},
+		Steps:   3, Took: at(5000),
+		Results: []script.Result{
+			{Line: 3, Text: "never vip on two nodes", Verdict: script.OK},
+			{Line: 6, Text: "cut lb1", Verdict: script.OK},
+			{Line: 7, Text: "expect vip on lb2 within 10s", Verdict: script.OK, Seen: "lb2 says: vip is held on lb2", Took: at(1434)},
+		},
+		Moments: []script.Moment{
+			given(0, "", "lb1", "so it began"),
+			{At: 0, Lane: script.LaneFault, Kind: script.KindFault, What: "cut lb1", Bad: true},
+			{At: at(312), Lane: "lb1", Kind: "node.condemned", What: "lb1: alive → down", Reason: "not heard by lb2, web1", Bad: true, State: script.StateDown},
+			{At: at(1010), Lane: script.LaneClient, Kind: script.KindFailed, What: "140 requests failed within 1.4s", Bad: true},
+			given(1369, "lb1 → ", "lb2", "node lb1 is down, and its right has run out (web1, lb2)"),
+			{At: at(2500), Lane: "vip", Kind: "resource.let-go", What: "vip: lb2", Reason: "the script asks for it", Bad: true, State: script.StateNobody},
+			given(3100, "", "lb3", "nobody held it; node lb3 can hold it"),
+			given(4990, "lb3 → ", "lb2", "the script asks for it"),
+		},
+	}
+}
+
 // many is a promise that was broken after much had happened in many places.
 func many() script.Report {
 	r := script.Report{

@@ -39,20 +39,45 @@ func (d *drawing) lane(l lane, y float64) float64 {
 // bar draws one bar, with the names of its states where they have room.
 func (d *drawing) bar(b bar, y, height float64) {
 	for _, s := range b.spans {
+		name, class := string(s.state), d.classOf(s.state)
+		if node, held := s.state.Holder(); held {
+			name = node
+		}
 		x, width := d.x(s.from), d.x(s.to)-d.x(s.from)
 		if !slices.Contains(d.used, s.state) {
 			d.used = append(d.used, s.state)
 		}
 		title := fmt.Sprintf("%s from %s to %s: %s", s.state, seconds(s.from), seconds(s.to), s.why)
 		d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2"><title>%s</title></rect>`,
-			classOf(s.state), x, y, max(width-0.6, 1), height, escape(title))
-		if height >= nodeBar && wide(string(s.state), 10)+10 < width {
-			d.text("state "+classOf(s.state)+"-text", x+6, y+height-4.5, string(s.state))
+			class, x, y, max(width-0.6, 1), height, escape(title))
+		if height >= nodeBar && wide(name, 10)+10 < width {
+			d.text("state "+class+"-text", x+6, y+height-4.5, name)
 		}
 	}
 }
 
-// classOf returns the class of a state's colour.
+// holderColours is how many colours the holders of resources have, in turn.
+const holderColours = 3
+
+// classOf returns the class of a state's colour. Each holder of a resource has his own.
+func (d *drawing) classOf(s script.State) string {
+	if node, held := s.Holder(); held {
+		return fmt.Sprintf("s-held-%d", max(0, slices.Index(d.holders(), node))%holderColours)
+	}
+	return classOf(s)
+}
+
+// holders returns who holds any resource at any time, as they come.
+func (d *drawing) holders() []string {
+	var out []string
+	for _, m := range d.report.Moments {
+		if node, held := m.State.Holder(); held && !slices.Contains(out, node) {
+			out = append(out, node)
+		}
+	}
+	return out
+}
+
 func classOf(s script.State) string { return "s-" + strings.ReplaceAll(string(s), " ", "-") }
 
 // dotApart is how near two dots may be before they become one.

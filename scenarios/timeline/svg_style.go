@@ -34,10 +34,12 @@ text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-se
 .failed{fill:#d23c32}
 .state{font-size:10px;font-weight:600}
 .s-alive,.s-fine{fill:#c3e6d2}.s-in-step{fill:#c9dff3}.s-serves{fill:#d5eadf}
+.s-held-0{fill:#b9d9f0}.s-held-1{fill:#d9cdf2}.s-held-2{fill:#f2dcc0}
 .s-suspect,.s-drained{fill:#f3b93b}.s-not-in-step,.s-trouble{fill:#ee8b3a}
-.s-down,.s-out{fill:#d64a40}.s-left{fill:#a9b3bd}.s-no-quorum{fill:#9a7bd8}
+.s-down,.s-out,.s-on-nobody{fill:#d64a40}.s-left{fill:#a9b3bd}.s-no-quorum{fill:#9a7bd8}
 .s-alive-text,.s-fine-text{fill:#2d6a4b}.s-in-step-text{fill:#2f5d8a}
-.s-down-text,.s-out-text,.s-no-quorum-text{fill:#ffffff}
+.s-held-0-text{fill:#1f4f78}.s-held-1-text{fill:#4a3585}.s-held-2-text{fill:#6b4310}
+.s-down-text,.s-out-text,.s-on-nobody-text,.s-no-quorum-text{fill:#ffffff}
 .s-suspect-text,.s-drained-text,.s-not-in-step-text,.s-trouble-text{fill:#4a3200}
 @media (prefers-color-scheme:dark){
 text{fill:#dde4ea}
@@ -55,9 +57,11 @@ text{fill:#dde4ea}
 .lead.good{stroke:#22503b}.lead.bad{stroke:#6e2f2b}.lead.plain,.lead.order{stroke:#333d47}
 .asks{stroke:#333d47}
 .s-alive,.s-fine{fill:#1f4a37}.s-in-step{fill:#213f5c}.s-serves{fill:#234033}
+.s-held-0{fill:#1f4562}.s-held-1{fill:#3d3163}.s-held-2{fill:#5c4426}
 .s-suspect,.s-drained{fill:#c9942a}.s-not-in-step,.s-trouble{fill:#c26d28}
-.s-down,.s-out{fill:#c0403a}.s-left{fill:#55606b}.s-no-quorum{fill:#7a5cc0}
+.s-down,.s-out,.s-on-nobody{fill:#c0403a}.s-left{fill:#55606b}.s-no-quorum{fill:#7a5cc0}
 .s-alive-text,.s-fine-text{fill:#9fdcbe}.s-in-step-text{fill:#a9cdf0}
+.s-held-0-text{fill:#b5d9f7}.s-held-1-text{fill:#d3c6f7}.s-held-2-text{fill:#f0d6b3}
 .s-suspect-text,.s-drained-text,.s-not-in-step-text,.s-trouble-text{fill:#1d1400}
 }
 `

@@ -60,6 +60,7 @@ func meanings() []struct {
 		{script.StateServes, "member serves"},
 		{script.StateDrained, "drained"},
 		{script.StateOut, "out"},
+		{script.StateNobody, "held by nobody"},
 		{stateFine, "fine"},
 		{stateTrouble, "in trouble"},
 	}

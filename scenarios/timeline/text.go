@@ -40,7 +40,7 @@ func Text(r script.Report) string {
 		m.textLane(line, l)
 	}
 	line("")
-	line("━ as it should be  ▒ suspect, drained, not in step  · down, out  ? no quorum  ░ left")
+	line("━ as it should be  ▒ suspect, drained, not in step  · down, out, held by nobody  ? no quorum  ░ left")
 	line("✕ fault or loss  ○ undone  ▼ order  ◆ agreed by the cluster  ╻ failed requests")
 	line("")
 	for _, one := range r.Moments {
@@ -88,6 +88,7 @@ func (m model) textLane(line func(string), l lane) {
 			for c := m.column(s.from); c <= m.column(s.to); c++ {
 				cells[c] = cellOf(s.state)
 			}
+			m.nameHolder(cells, s)
 		}
 		if i == 0 {
 			row(clean(l.name), cells)
@@ -97,11 +98,20 @@ func (m model) textLane(line func(string), l lane) {
 	}
 }
 
+// nameHolder writes into the bar of a resource who holds it, where that has room.
+func (m model) nameHolder(cells []rune, s span) {
+	node, held := s.state.Holder()
+	from, to := m.column(s.from), m.column(s.to)
+	if name := []rune(clean(node)); held && from+len(name) <= to {
+		copy(cells[from:], name)
+	}
+}
+
 func cellOf(s script.State) rune {
 	switch s {
 	case script.StateSuspect, script.StateDrained, script.StateNotInStep, stateTrouble:
 		return '▒'
-	case script.StateDown, script.StateOut:
+	case script.StateDown, script.StateOut, script.StateNobody:
 		return '·'
 	case script.StateNoQuorum:
 		return '?'

@@ -26,7 +26,7 @@ var rewrite = flag.Bool("rewrite", false, "write the goldens anew")
 
 // TestGoldens: what was looked at once stays as it was. After -rewrite, look at the pictures again.
 func TestGoldens(t *testing.T) {
-	for name, r := range map[string]script.Report{"few": few(), "many": many(), "none": {Promise: "Nothing happened.", File: "none.txt"}} {
+	for name, r := range map[string]script.Report{"few": few(), "many": many(), "moved": moved(), "none": {Promise: "Nothing happened.", File: "none.txt"}} {
 		for ext, got := range map[string]string{".txt": timeline.Text(r), ".svg": string(timeline.SVG(r))} {
 			path := filepath.Join("testdata", name+ext)
 			if *rewrite {
@@ -144,13 +144,16 @@ func genReport() *rapid.Generator[script.Report] {
 		}
 		states := []script.State{
 			"", script.StateAlive, script.StateSuspect, script.StateDown, script.StateLeft, script.StateNoQuorum, script.StateInStep, script.StateNotInStep,
-			script.StateServes, script.StateDrained, script.StateOut,
+			script.StateServes, script.StateDrained, script.StateOut, script.StateNobody, script.HeldBy("lb1"), script.HeldBy("web2"), script.HeldBy("<&>"),
+		}
+		if rapid.Bool().Draw(t, "resource") {
+			r.Cluster.Resources = []script.Resource{{Name: "vip"}}
 		}
 		for range rapid.IntRange(0, 90).Draw(t, "moments") {
 			at := time.Duration(rapid.IntRange(-1000, 600_000).Draw(t, "at")) * ms
 			r.Moments = append(r.Moments, script.Moment{
 				At:   at,
-				Lane: rapid.SampledFrom([]string{script.LaneFault, script.LaneOperator, script.LaneCluster, script.LaneClient, "web1", "web2", "lb1", "lb1/haproxy", "lb2/haproxy", "app1", "<x>"}).Draw(t, "lane"),
+				Lane: rapid.SampledFrom([]string{script.LaneFault, script.LaneOperator, script.LaneCluster, script.LaneClient, "web1", "web2", "lb1", "lb1/haproxy", "lb2/haproxy", "app1", "vip", "<x>"}).Draw(t, "lane"),
 				Kind: rapid.SampledFrom([]string{script.KindFault, script.KindOrder, script.KindFailed, "node.suspect", "balancer.server"}).Draw(t, "kind"),
 				What: rapid.String().Draw(t, "what"), Reason: rapid.String().Draw(t, "reason"), Bad: rapid.Bool().Draw(t, "bad"), Good: rapid.Bool().Draw(t, "good"),
 				Subject: rapid.SampledFrom([]string{"", "web/web1", "web/web2", "&"}).Draw(t, "subject"), State: rapid.SampledFrom(states).Draw(t, "state"),
