@@ -3,6 +3,7 @@
 package address_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
@@ -12,8 +13,8 @@ import (
 var program string
 
 func TestMain(m *testing.M) {
-	labtest.Main(func(binary string) int {
+	os.Exit(labtest.Main(func(binary string) int {
 		program = binary
 		return m.Run()
-	})
+	}))
 }

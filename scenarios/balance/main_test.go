@@ -20,7 +20,7 @@ var binary string
 var shared *stand
 
 func TestMain(m *testing.M) {
-	labtest.Main(func(built string) int {
+	os.Exit(labtest.Main(func(built string) int {
 		binary = built
 		code := m.Run()
 		if shared == nil {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		return code
-	})
+	}))
 }
 
 // take returns the shared fleet, in which all is well: three web machines and two balancers. When the test is over, all must

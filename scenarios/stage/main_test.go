@@ -3,6 +3,7 @@
 package stage_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/evenkeel-ha/evenkeel/scenarios/lab/labtest"
@@ -12,8 +13,8 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	labtest.Main(func(built string) int {
+	os.Exit(labtest.Main(func(built string) int {
 		binary = built
 		return m.Run()
-	})
+	}))
 }

@@ -24,7 +24,7 @@ const (
 	// lookGap is the least time between two looks.
 	lookGap = 50 * time.Millisecond
 	// ReportEvery is how often the supervisor hears of the guard when nothing happens.
-	ReportEvery = time.Second
+	ReportEvery = 500 * time.Millisecond
 	// refreshGap is the least time between two refreshes of an address. The kernel counts its life in seconds, so asking
 	// more often buys nothing.
 	refreshGap = 250 * time.Millisecond

@@ -3,6 +3,7 @@
 package labtest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,15 +15,12 @@ import (
 )
 
 // Main is the body of a TestMain. It makes the test binary PID 1 of the lab's nodes where it is started as such; else it builds the
-// product as root, and runs the tests with the path of the binary, which is empty without root. The tests return an exit code.
-func Main(tests func(binary string) int) {
+// product as root, and runs the tests with the path of the binary, which is empty without root. It returns the exit code, which the tests
+// return as well.
+func Main(tests func(binary string) int) int {
 	if len(os.Args) > 1 && os.Args[1] == lab.InitArg {
-		os.Exit(lab.Init(os.Args[2:]))
+		return lab.Init(os.Args[2:])
 	}
-	os.Exit(main(tests))
-}
-
-func main(tests func(binary string) int) int {
 	// Each would go before the node files of the lab.
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "EVENKEEL_") {
@@ -39,7 +37,7 @@ func main(tests func(binary string) int) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "evenkeel")
-	build := exec.Command("go", "build", "-o", binary, "github.com/evenkeel-ha/evenkeel")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, "github.com/evenkeel-ha/evenkeel")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
 		return 1

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// SilentMax is how long a guard may say nothing. It reports every second, ahead of all that is not real-time.
+	// SilentMax is how long a guard may say nothing. It reports twice a second, ahead of all that is not real-time.
 	SilentMax = 3 * guard.ReportEvery
 	// retryMin and retryMax bound the wait between two attempts to reach a guard.
 	retryMin, retryMax = 10 * time.Millisecond, time.Second
@@ -38,7 +38,7 @@ type Options struct {
 	// Output is where the guard writes its log, by default where the supervisor writes its errors. It should outlive the
 	// supervisor; the guard bears that it does not.
 	Output *os.File
-	// Report hears how the guard stands, at each change and every second. It is called by one goroutine, and must not wait.
+	// Report hears how the guard stands, at each change and twice a second. It is called by one goroutine, and must not wait.
 	Report func(Report)
 	Log    zerolog.Logger
 }
