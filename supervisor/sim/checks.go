@@ -25,6 +25,7 @@ type checkers struct {
 	words    map[accusation][]word
 	lives    [][]*record           // by place of the node among the machines, in the order in which they were first heard of
 	voters   map[uint64][]*machine // of the cluster file, by revision
+	specAt   map[string]uint64     // where in the log a revision of it is
 	tokens   uint64                // the newest epoch that was given out
 	requests map[string]uint64     // where in the log each was carried out
 	cluster  string
@@ -51,7 +52,7 @@ type progress struct {
 
 func newCheckers(w *World) *checkers {
 	return &checkers{
-		w: w, events: map[place]cluster.Event{}, newest: map[*machine]progress{}, voters: map[uint64][]*machine{},
+		w: w, events: map[place]cluster.Event{}, newest: map[*machine]progress{}, voters: map[uint64][]*machine{}, specAt: map[string]uint64{},
 		words: map[accusation][]word{}, lives: make([][]*record, len(w.machines)),
 		requests: map[string]uint64{},
 	}
@@ -164,6 +165,8 @@ func (c *checkers) decided(m *machine, e cluster.Event) bool {
 	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
 	c.once(e)
 	switch e.Kind {
+	case cluster.EventSpec:
+		c.specAt[e.To] = e.Index
 	case cluster.EventCondemned:
 		c.w.tally.Condemned++
 		c.condemned(m, e)

@@ -3,6 +3,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"slices"
 	"time"
 
@@ -88,6 +90,9 @@ func (c *checkers) condemned(m *machine, e cluster.Event) {
 	st := state.Node(cluster.NodeID(e.Subject))
 	if st.Life != cluster.LifeDown || st.Epoch != e.Epoch {
 		return // this node is further in the log already; the life is not known here any more
+	}
+	if at, ok := c.specAt[fmt.Sprint(state.Revision)]; !ok || at > e.Index {
+		return // nor is the file by whose voters it was counted
 	}
 	dead, leader := c.w.machine(e.Subject), c.w.machine(e.By)
 	l := life{dead, st.Install, st.Boot}
