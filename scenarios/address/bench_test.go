@@ -20,7 +20,8 @@ import (
 type rig struct {
 	*stand
 	blows  []blow
-	settle func() // returns when all is as before the first blow, but for who holds the address
+	settle func()        // returns when all is as before the first blow, but for who holds the address
+	watch  time.Duration // for how long a blow is watched: longer than the slowest takeover
 }
 
 // BenchmarkTakeover lets the holder meet the same again and again, and prints for how long a client that connects every 5 ms got no
@@ -57,7 +58,7 @@ func BenchmarkTakeover(b *testing.B) {
 func ours(b *testing.B, timing string) *rig {
 	b.Helper()
 	s := open(b, options{timing: timing})
-	return &rig{stand: s, blows: blows(), settle: func() {
+	return &rig{stand: s, blows: blows(), watch: 2500 * time.Millisecond, settle: func() {
 		s.must(s.AwaitWell(b.Context()))
 		s.held("")
 	}}
@@ -77,10 +78,10 @@ func (r *rig) measure(b *testing.B, blow blow) {
 		begin := time.Now()
 		_, err := blow.strike(s, holder)
 		s.must(err)
-		time.Sleep(watched)
-		r := report(begin)
-		gaps = append(gaps, r.Gap())
-		failed += r.Failed
+		time.Sleep(r.watch)
+		said := report(begin)
+		gaps = append(gaps, said.Gap())
+		failed += said.Failed
 		two += s.wire.both(begin)
 		s.must(blow.mend(s, holder))
 	}
@@ -92,9 +93,6 @@ func (r *rig) measure(b *testing.B, blow blow) {
 	b.ReportMetric(float64(failed)/float64(b.N), "failed")
 	b.ReportMetric(ms(two)/float64(b.N), "ms-two-holders")
 }
-
-// watched is for how long a blow is watched: longer than the slowest takeover.
-const watched = 5 * time.Second
 
 // keepalived is the program that this one takes the place of, as a site would configure it for the same pair.
 type keepalived struct {
@@ -120,7 +118,7 @@ func (k keepalived) rig(b *testing.B) *rig {
 			}
 		}
 	}
-	return &rig{stand: s, settle: settled}
+	return &rig{stand: s, watch: 5 * time.Second, settle: settled}
 }
 
 func (k keepalived) file(s *stand, m *fleet.Machine) string {
