@@ -5,6 +5,7 @@ package placement
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
@@ -27,8 +28,13 @@ type Node struct {
 	FitFor    map[string]time.Duration // by resource: for how long it could hold it by now
 }
 
-// unfit tells why a node cannot hold a resource here and now, although the log lets it; empty if it can.
-func (ev Evidence) unfit(r cluster.ResourceSpec, id cluster.NodeID) string {
+// Unfit tells why a node cannot hold a resource now; empty if it can.
+func Unfit(s cluster.State, ev Evidence, r cluster.ResourceSpec, id cluster.NodeID) string {
+	return cmp.Or(s.Unfit(r.Name, id), ev.ails(s, r, id), ev.unknown(s, r, id))
+}
+
+// ails tells what is known to keep a node from holding a resource here and now, although the log lets it; empty if nothing is.
+func (ev Evidence) ails(s cluster.State, r cluster.ResourceSpec, id cluster.NodeID) string {
 	n := ev.Nodes[id]
 	if n.Leaving {
 		return fmt.Sprintf("node %s is stopping", id)
@@ -36,45 +42,39 @@ func (ev Evidence) unfit(r cluster.ResourceSpec, id cluster.NodeID) string {
 	if !n.Heard {
 		return fmt.Sprintf("node %s is not heard", id)
 	}
-	if r.Balancer != "" {
-		switch why, known := n.Balancers[r.Balancer]; {
-		case !known:
-			return fmt.Sprintf("nothing is known of balancer %s on node %s", r.Balancer, id)
-		case why != "":
-			return fmt.Sprintf("balancer %s on node %s is lost: %s", r.Balancer, id, why)
+	if why := n.Balancers[r.Balancer]; why != "" {
+		return fmt.Sprintf("balancer %s on node %s is lost: %s", r.Balancer, id, why)
+	}
+	if r.Balancer != "" && !runs(s.Spec, r.Balancer, id) {
+		return fmt.Sprintf("node %s does not run balancer %s", id, r.Balancer)
+	}
+	if r.Pool != "" {
+		m, ok := s.Spec.MemberOn(r.Pool, id)
+		if !ok {
+			return fmt.Sprintf("node %s has no member in pool %s", id, r.Pool)
+		}
+		if s.Member(m.ID).Condition == cluster.Down {
+			return fmt.Sprintf("member %s is down", m.ID)
 		}
 	}
 	return n.Troubles[r.Name]
 }
 
-// unwell tells why the node's own service keeps it from holding a resource; empty if nothing does.
-func unwell(s cluster.State, r cluster.ResourceSpec, id cluster.NodeID) string {
+// unknown tells what has to be known of a node before it is given a resource, and is not yet. It takes nothing from a holder: one that
+// was started again a moment ago has not looked around yet.
+func (ev Evidence) unknown(s cluster.State, r cluster.ResourceSpec, id cluster.NodeID) string {
+	if _, known := ev.Nodes[id].Balancers[r.Balancer]; r.Balancer != "" && !known {
+		return fmt.Sprintf("nothing is known of balancer %s on node %s", r.Balancer, id)
+	}
 	if r.Pool == "" {
 		return ""
 	}
-	m, ok := s.Spec.MemberOn(r.Pool, id)
-	if !ok {
-		return fmt.Sprintf("node %s has no member in pool %s", id, r.Pool)
+	if m, ok := s.Spec.MemberOn(r.Pool, id); ok && s.Member(m.ID).Condition == cluster.Unknown {
+		return fmt.Sprintf("nothing is known of member %s", m.ID)
 	}
-	switch st := s.Member(m.ID); st.Condition {
-	case cluster.Up:
-		return ""
-	case cluster.Down:
-		return fmt.Sprintf("member %s is down", m.ID)
-	case cluster.Unknown:
-	}
-	return fmt.Sprintf("nothing is known of member %s", m.ID)
+	return ""
 }
 
-// Unfit tells why a node cannot hold a resource now; empty if it can.
-func Unfit(s cluster.State, ev Evidence, r cluster.ResourceSpec, id cluster.NodeID) string {
-	if why := s.Unfit(r.Name, id); why != "" {
-		return why
-	}
-	return passing(s, ev, r, id)
-}
-
-// passing tells why a node cannot hold a resource here and now, although the log lets it; empty if it can.
-func passing(s cluster.State, ev Evidence, r cluster.ResourceSpec, id cluster.NodeID) string {
-	return cmp.Or(ev.unfit(r, id), unwell(s, r, id))
+func runs(spec cluster.Spec, balancer string, id cluster.NodeID) bool {
+	return slices.ContainsFunc(spec.Balancers, func(b cluster.BalancerSpec) bool { return b.Name == balancer && slices.Contains(b.Nodes, id) })
 }

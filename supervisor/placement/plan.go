@@ -117,7 +117,7 @@ func (p planner) moveAway(r cluster.ResourceSpec, st cluster.Resource) Decision 
 	if why := p.s.Unfit(r.Name, st.Holder); why != "" {
 		return recall(best, why)
 	}
-	if why := passing(p.s, p.ev, r, st.Holder); why != "" {
+	if why := p.ev.ails(p.s, r, st.Holder); why != "" {
 		n := p.ev.Nodes[st.Holder]
 		if !n.Leaving && (best == "" || !n.Heard) {
 			return Decision{} // nobody is better, or the holder may be lost, and could not be asked
