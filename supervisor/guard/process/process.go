@@ -27,7 +27,7 @@ const (
 	linger = time.Minute
 	// probeWithin is how long a probe waits for a stranger to answer, unless Options say otherwise. Neighbours on a wire
 	// answer within a millisecond.
-	probeWithin = 25 * time.Millisecond
+	probeWithin = 15 * time.Millisecond
 )
 
 // Options are what a guard is made of.
@@ -38,7 +38,7 @@ type Options struct {
 	Version string
 	Hands   Hands
 	Gate    Gate
-	// ProbeWithin is how long a probe waits for a stranger to answer; 25 ms if it is zero.
+	// ProbeWithin is how long a probe waits for a stranger to answer; 15 ms if it is zero.
 	ProbeWithin time.Duration
 	// Linger is after how long without a supervisor a guard ends that has nothing; a minute if it is zero.
 	Linger time.Duration
