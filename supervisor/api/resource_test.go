@@ -125,7 +125,7 @@ func TestMoveToUnfit(t *testing.T) {
 		},
 		"gone": {
 			[]cluster.Body{cluster.Leave{Node: "n2", Epoch: 2}},
-			"resource vip: node n2 is left", "ask again when the node is alive", false,
+			"resource vip: node n2 has left", "ask again when the node is alive", false,
 		},
 		"disabled": {
 			[]cluster.Body{

@@ -30,7 +30,6 @@ var (
 
 // waiter is a request under way.
 type waiter struct {
-	command      cluster.Command
 	why          string // it was not routed yet
 	encoded      []byte
 	since, until time.Time
@@ -53,7 +52,7 @@ func (c *Core) submit(in Submit) {
 		c.answer(Answer{ID: in.Command.ID, Err: err})
 		return
 	}
-	w := waiter{command: in.Command, why: why, encoded: encoded, since: c.now, until: in.Until, retry: c.now.Add(proposeRetry)}
+	w := waiter{why: why, encoded: encoded, since: c.now, until: in.Until, retry: c.now.Add(proposeRetry)}
 	if why != "" {
 		w.retry = c.now.Add(c.cfg.Times.Beat)
 	} else {
@@ -66,11 +65,18 @@ func (c *Core) submit(in Submit) {
 func (c *Core) again(w waiter) waiter {
 	w.retry = c.now.Add(proposeRetry)
 	if w.why != "" {
-		if w.why = c.vouch(&w.command); w.why != "" {
-			w.retry = c.now.Add(c.cfg.Times.Beat)
+		command, err := cluster.DecodeCommand(w.encoded)
+		if err == nil {
+			if w.why = c.vouch(&command); w.why != "" {
+				w.retry = c.now.Add(c.cfg.Times.Beat)
+				return w
+			}
+			w.encoded, err = command.Encode()
+		}
+		if err != nil {
+			c.note(Error, "a request that waited cannot be read again: %v", err)
 			return w
 		}
-		w.encoded, _ = w.command.Encode() // it was encoded before, without a number in it
 	}
 	c.route(w.encoded)
 	return w
