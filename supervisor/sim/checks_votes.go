@@ -4,7 +4,6 @@ package sim
 
 import (
 	"fmt"
-
 	"slices"
 	"time"
 
