@@ -70,6 +70,7 @@ type Core struct {
 	moving        bool                 // the cluster file has resources that a command moves
 	orders        uint64               // how often it was told
 	allowed       map[string]time.Time // by resource, when the heartbeat was sent that its newest right rests on
+	told          time.Time            // when the heartbeat was sent that the newest right rests on that it was told, of this process or, at most, a former one
 	gone          map[string]parting   // by resource
 	lapsed        []bus.Lapse          // what we say as a voter
 	lapseDue      time.Time            // when that may change; zero = not by itself
@@ -133,7 +134,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 		peers: map[cluster.NodeID]peer{}, spoke: map[cluster.NodeID][]sighting{}, seen: map[cluster.NodeID]sighting{},
 		foreign: map[string]stranger{},
 		reports: map[string]converge.Report{}, waiters: map[string]waiter{}, probing: map[cluster.MemberID]bool{},
-		promises: lease.NewPromises(now), gone: map[string]parting{}, allowed: map[string]time.Time{},
+		promises: lease.NewPromises(now), gone: map[string]parting{}, allowed: map[string]time.Time{}, told: now,
 		authority: "the node has just started", dirty: true,
 	}
 	return c, c.restore(held.Log)

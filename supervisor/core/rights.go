@@ -86,12 +86,14 @@ func (c *Core) ours(r cluster.Resource) bool {
 // commands move addresses it is told even while nothing is held: a command that takes away what was let go needs it as well.
 func (c *Core) right() {
 	c.out.Order = c.orders
-	if c.backed.IsZero() || c.orders == 0 || len(c.holdings) == 0 && !c.moving || !c.living() {
-		return
+	if !c.backed.IsZero() && c.orders > 0 && (len(c.holdings) > 0 || c.moving) && c.living() {
+		c.out.HoldSince, c.out.HoldUntil = c.backed, c.cfg.Times.Terms.Until(c.backed)
+		if c.backed.After(c.told) {
+			c.told = c.backed
+		}
 	}
-	c.out.HoldSince, c.out.HoldUntil = c.backed, c.cfg.Times.Terms.Until(c.backed)
 	for _, h := range c.holdings {
-		c.allowed[h.Resource] = c.backed
+		c.allowed[h.Resource] = c.told // a deadline that was told holds for what is ordered next as well
 	}
 }
 
