@@ -161,8 +161,10 @@ func (m *Mover) carryOut(ctx context.Context, commands *sync.WaitGroup, ops []op
 	for _, o := range ops {
 		log := m.Log.With().Str("resource", o.unit.Resource).Uint64("epoch", o.unit.Epoch).Str("verb", string(o.verb)).Logger()
 		if o.kill {
-			log.Warn().Str("why", o.why).Msg("the command that moves addresses is killed")
-			m.started[o.number].kill()
+			if s, runs := m.started[o.number]; runs { // else it ended just now, and the machine hears of that next
+				log.Warn().Str("why", o.why).Msg("the command that moves addresses is killed")
+				s.kill()
+			}
 			continue
 		}
 		log.Debug().Msg("the command that moves addresses begins")

@@ -378,3 +378,22 @@ func TestManyHandsAtOnce(t *testing.T) {
 		t.Errorf("at once: %q", twice)
 	}
 }
+
+// TestEndedAsItIsKilled has a command end in the moment in which another order would have it killed.
+func TestEndedAsItIsKilled(t *testing.T) {
+	m := New(Options{Node: "n1", Log: zerolog.New(zerolog.NewTestWriter(t)), Report: func(Report) {}})
+	u := Unit{Resource: "web", Epoch: 3, Command: []string{"/bin/true"}}
+	want := Want{Units: []Unit{u}, Since: time.Now(), Until: time.Now().Add(time.Hour)}
+	m.Want(want)
+	var commands sync.WaitGroup
+	m.step(t.Context(), &commands, tick{})
+	e := <-m.results
+	m.note(e)
+	want.Units, want.Epochs = nil, map[string]uint64{"web": 4}
+	m.Want(want)
+	m.step(t.Context(), &commands, e)
+	commands.Wait()
+	if len(m.machine.report().Units) != 0 {
+		t.Errorf("it reports %+v", m.machine.report())
+	}
+}
