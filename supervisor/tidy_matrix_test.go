@@ -80,7 +80,7 @@ var matrix = []row{
 		why: "a node as a value joins what decides, and touches nothing",
 	},
 	{
-		folder: "supervisor/node", may: slices.Concat(pureCore, leaves, []string{"supervisor/core"}),
+		folder: "supervisor/node", may: slices.Concat(pureCore, leaves, []string{"supervisor/core", "supervisor/holdings"}),
 		why: "the loop feeds the core; it reaches hands and drivers through the ports that it declares",
 	},
 	{
@@ -116,6 +116,15 @@ var matrix = []row{
 		why: "what holds addresses knows deadlines and nothing of clusters",
 	},
 	{
+		folder: "supervisor/guard/dialogue", pure: true, may: []string{"supervisor/guard"},
+		why: "what a guard is told next follows from what it was told and what it said; the simulator tells its guards the same",
+	},
+	{
+		folder: "supervisor/holdings", pure: true,
+		may: []string{"supervisor/core", "supervisor/lease", "supervisor/guard", "supervisor/guard/dialogue", "bus"},
+		why: "it words the core for the guard and the guard for the core, here and in the simulator",
+	},
+	{
 		folder: "supervisor/guard/...", may: []string{"supervisor/guard", "supervisor/guard/..."}, by: []string{"supervisor/guard/...", "supervisor/cli", "supervisor/cli/holding"},
 		why: "the guard's process and the way to it know the guard alone, so that it outlives whatever else goes wrong",
 	},
@@ -147,7 +156,7 @@ var matrix = []row{
 	{
 		folder: "supervisor/sim", pure: true,
 		may: slices.Concat(pureCore, leaves, []string{
-			"supervisor/core", "supervisor/agent/balancer/planner", "supervisor/instant",
+			"supervisor/core", "supervisor/agent/balancer/planner", "supervisor/instant", "supervisor/guard", "supervisor/guard/dialogue", "supervisor/holdings",
 			"scenarios/script", "scenarios/looks", "scenarios/moments", "scenarios/orders",
 		}),
 		extra: []string{"math/rand/v2", "io"},

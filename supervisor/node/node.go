@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // inboxSize bounds what waits for the loop. Messages of the bus beyond it are
@@ -44,10 +45,10 @@ type Node struct {
 
 	// What follows belongs to the loop.
 	core    *core.Core
-	toDisk  []core.Job // what waits for the disk, oldest first
-	failure error      // why the node cannot go on
-	until   time.Time  // as the balancers were told
-	hold    Hold       // as the guard was told
+	toDisk  []core.Job    // what waits for the disk, oldest first
+	failure error         // why the node cannot go on
+	until   time.Time     // as the balancers were told
+	hold    holdings.Hold // as the guard was told
 	rails   []core.Rail
 	asked   map[string]chan answer // requests under way, by the id of their command
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // Bus carries messages between nodes. It may lose, repeat and delay them.
@@ -62,18 +63,7 @@ type Guard interface {
 	// Sample comes right before each step: rights are counted from moments after it.
 	Sample()
 	// Hold replaces what is to be held, and until when. It does not block.
-	Hold(h Hold)
-}
-
-// Hold is what the guard is to hold.
-type Hold struct {
-	Order    uint64 // numbers the holdings: see core.Output
-	Holdings []core.Holding
-	Links    []string // where this node may come to hold something
-	// Epochs are those under which other nodes hold what a command moves, by resource. They must not be changed.
-	Epochs map[string]uint64
-	// Until is the moment from which on nothing may be held, counted from Since. Zero times say nothing: what was told holds.
-	Since, Until time.Time
+	Hold(h holdings.Hold)
 }
 
 // Recorder keeps what the core is given, so that it can be given to another one. It never blocks.

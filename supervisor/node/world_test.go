@@ -21,6 +21,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/consensus/memwal"
 	"github.com/evenkeel-ha/evenkeel/supervisor/converge"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -69,8 +70,8 @@ func (guardHands) Run(ctx context.Context, _ func(core.Guarded)) error {
 	return nil
 }
 
-func (guardHands) Sample()        {}
-func (guardHands) Hold(node.Hold) {}
+func (guardHands) Sample()            {}
+func (guardHands) Hold(holdings.Hold) {}
 
 func (h balancerHands) Until(t time.Time) {
 	h.mu.Lock()

@@ -48,7 +48,7 @@ func (h *Holder) heldAddresses() []guard.Address {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var out []guard.Address
-	for _, u := range h.said.Status.Units {
+	for _, u := range h.ledger.Status().Units {
 		for _, a := range u.Addresses {
 			if a.Phase == guard.Held {
 				out = append(out, a.Address)

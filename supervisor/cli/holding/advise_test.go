@@ -37,9 +37,7 @@ func TestAdvice(t *testing.T) {
 			return guard.UnitStatus{Resource: "vip", Addresses: []guard.AddressStatus{{Address: a, Phase: p}}}
 		}
 		say := func(units ...guard.UnitStatus) {
-			h.mu.Lock()
-			h.said.Status.Units = units
-			h.mu.Unlock()
+			h.says(1, units...)
 			time.Sleep(3 * adviseEvery)
 			synctest.Wait()
 		}

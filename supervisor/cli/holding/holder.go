@@ -15,9 +15,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/mover"
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/usage"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
-	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/bootclock"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/link"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 	"github.com/evenkeel-ha/evenkeel/supervisor/node"
 )
 
@@ -52,13 +52,8 @@ type Holder struct {
 	news  chan struct{} // holds one: look again
 
 	mu       sync.Mutex
-	holds    node.Hold     // with the right that was told last
-	until    guard.Instant // the deadline that the guard was told
-	told     uint64        // the newest order that it was told
-	number   uint64        // of the link's order that says so
-	said     link.Report   // by the guard
-	lost     time.Time     // since when the guard cannot be told anything; zero = it can
-	moves    bool          // there was something that a command moves
+	ledger   holdings.Ledger
+	moves    bool // there was something that a command moves
 	moved    []mover.Status
 	quiet    quiet
 	carriers carriers
@@ -70,7 +65,7 @@ var _ node.Guard = (*Holder)(nil)
 func New(o Options) *Holder {
 	h := &Holder{
 		opts: o, clock: bootclock.NewClock(), begin: make(chan struct{}), move: make(chan struct{}), news: make(chan struct{}, 1),
-		carriers: carriers{settle: o.Settle, bad: map[string]fault{}},
+		ledger: holdings.Ledger{Bears: o.Bears}, carriers: carriers{settle: o.Settle, bad: map[string]fault{}},
 	}
 	h.link = link.New(link.Options{Socket: o.Socket, Command: o.Command, Report: h.hear, Log: o.Log})
 	h.mover = mover.New(mover.Options{Node: o.Node, Report: h.hearMover, Log: o.Log})
@@ -80,25 +75,17 @@ func New(o Options) *Holder {
 // Sample implements node.Guard.
 func (h *Holder) Sample() { h.clock.Sample() }
 
-// Hold implements node.Guard. A deadline that was told holds, whatever becomes of the right: it is what the others wait for. A
-// node that was started again has no right yet; until it has, its guard goes by what the former process told it.
-func (h *Holder) Hold(w node.Hold) {
+// Hold implements node.Guard.
+func (h *Holder) Hold(w holdings.Hold) {
 	h.mu.Lock()
-	again := h.holds.Order != w.Order
-	if w.Since.IsZero() {
-		w.Since, w.Until = h.holds.Since, h.holds.Until
-	} else {
-		h.until = max(h.until, h.clock.Until(w.Since, w.Until.Sub(w.Since)))
-	}
-	h.holds = w
-	if h.until > 0 || len(w.Holdings) == 0 {
-		h.number, h.told = h.link.Want(link.Want{Units: orderOf(w.Holdings), Links: w.Links, Until: h.until}), w.Order
-	}
+	again := h.ledger.Holds().Order != w.Order
+	h.ledger.Hold(w, h.clock.Until(w.Since, w.Until.Sub(w.Since)))
+	h.link.Want(h.ledger.Wanted())
 	switch {
 	case again:
 		h.tellMover()
 	case h.moves:
-		h.mover.Until(w.Since, w.Until)
+		h.mover.Until(h.ledger.Holds().Since, h.ledger.Holds().Until)
 	}
 	h.mu.Unlock()
 	h.once.Do(func() { close(h.begin) })
@@ -118,13 +105,7 @@ func (h *Holder) look() {
 // hear takes what the link says of the guard.
 func (h *Holder) hear(r link.Report) {
 	h.mu.Lock()
-	h.said = r
-	switch {
-	case r.Connected:
-		h.lost = time.Time{}
-	case h.lost.IsZero():
-		h.lost = time.Now()
-	}
+	h.ledger.Hear(time.Now(), holdings.Said{Connected: r.Connected, Class: r.Guard.Class, Why: r.Guard.Why, Status: r.Status, Err: r.Err})
 	h.tellMover()
 	h.mu.Unlock()
 	h.look()

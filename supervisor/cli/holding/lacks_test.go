@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
-	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // TestCarriers tells what happens to links at which second, and what is known of them then.
@@ -66,7 +66,7 @@ func TestCarriers(t *testing.T) {
 // TestMissingInterface: an interface that is not there lacks as one without carrier does.
 func TestMissingInterface(t *testing.T) {
 	h := New(Options{Bears: bears, Settle: time.Second})
-	h.Hold(node.Hold{Order: 1, Links: []string{"nosuchif0", "lo"}})
+	h.Hold(holdings.Hold{Order: 1, Links: []string{"nosuchif0", "lo"}})
 	now := time.Now()
 	g, again := h.stands(now)
 	if len(g.Lacks) > 0 || !again.Equal(now.Add(time.Second)) {

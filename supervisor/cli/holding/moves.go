@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/mover"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // notHeld is why a command is not run yet.
@@ -28,15 +29,14 @@ func (h *Holder) runMover(ctx context.Context) error {
 // tellMover tells the mover what is held, and what of it is here already, if there is anything for it to do or was.
 func (h *Holder) tellMover() {
 	if !h.moves {
-		if !slices.ContainsFunc(h.holds.Holdings, func(w core.Holding) bool { return len(w.VIP.Command) > 0 }) {
+		if !slices.ContainsFunc(h.ledger.Holds().Holdings, func(w core.Holding) bool { return len(w.VIP.Command) > 0 }) {
 			return
 		}
 		h.moves = true
 		close(h.move)
 	}
-	h.mover.Want(mover.Want{
-		Units: movesOf(h.holds.Holdings, h.said.Status), Epochs: h.holds.Epochs, Since: h.holds.Since, Until: h.holds.Until,
-	})
+	w := h.ledger.Holds()
+	h.mover.Want(mover.Want{Units: movesOf(w.Holdings, h.ledger.Status()), Epochs: w.Epochs, Since: w.Since, Until: w.Until})
 }
 
 // hearMover takes what the mover says.
@@ -73,7 +73,7 @@ func joined(u core.Unit, moved []mover.Status) (state, reason string) {
 	if i >= 0 {
 		state, reason = movedTo(moved[i].State), moved[i].Reason
 	}
-	if u.State == bus.ResourceGone || worse(u.State) >= worse(state) {
+	if u.State == bus.ResourceGone || holdings.Worse(u.State) >= holdings.Worse(state) {
 		return u.State, u.Reason
 	}
 	return state, reason

@@ -19,7 +19,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/agent/vip/mover"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
-	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // TestJoined: a unit that a command moves is held only when both say so.
@@ -137,7 +137,7 @@ func TestMoves(t *testing.T) {
 		}
 	}
 
-	plain := right(h, node.Hold{Order: 1, Holdings: []core.Holding{holding(3)}}, time.Minute)
+	plain := right(h, holdings.Hold{Order: 1, Holdings: []core.Holding{holding(3)}}, time.Minute)
 	h.Hold(plain)
 	h.says(1, unitAs(3, guard.Held))
 	if g, _ := h.stands(time.Now()); g.Units[0].State != bus.ResourceHeld || h.moves {
@@ -171,7 +171,7 @@ func TestMoves(t *testing.T) {
 	eventually(t, "the command has brought it here", state(bus.ResourceHeld))
 
 	// It is recalled, and the core says nothing of a right any more, for there is nothing to hold: the right that was told goes on.
-	h.Hold(node.Hold{Order: 3})
+	h.Hold(holdings.Hold{Order: 3})
 	h.says(3)
 	eventually(t, "it is released", func() bool { return slices.Contains(p.asked(), "n1 3 10.0.0.100 release") })
 	if asked := p.asked(); asked[0] != "n1 3 10.0.0.100 assign" || slices.Index(asked, "n1 3 10.0.0.100 release") != len(asked)-1 {
@@ -196,7 +196,7 @@ func TestReleasesNothingOfOthers(t *testing.T) {
 	})
 	defer running.Wait()
 	defer cancel()
-	w := right(h, node.Hold{Order: 1, Holdings: []core.Holding{first}}, time.Minute)
+	w := right(h, holdings.Hold{Order: 1, Holdings: []core.Holding{first}}, time.Minute)
 	h.Hold(w)
 	h.says(1, unitAs(3, guard.Held))
 	eventually(t, "it is here", func() bool {

@@ -58,8 +58,8 @@ func (h *Holder) attend(ctx context.Context, used askForUsers) {
 func (h *Holder) lookForUsers(ctx context.Context, used askForUsers) error {
 	h.mu.Lock()
 	var held []core.Holding
-	for _, w := range h.holds.Holdings {
-		if w.Failback == cluster.FailbackWhenIdle && h.said.Status.Holds(w.Resource, w.Epoch) {
+	for _, w := range h.ledger.Holds().Holdings {
+		if w.Failback == cluster.FailbackWhenIdle && h.ledger.Status().Holds(w.Resource, w.Epoch) {
 			held = append(held, w)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
-	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // TestIdle: what goes back when nobody uses it is idle after some looks in a row that found nobody, while it is held.
@@ -21,7 +21,7 @@ func TestIdle(t *testing.T) {
 	h := New(Options{Bears: bears})
 	w := holding(3)
 	w.Failback = cluster.FailbackWhenIdle
-	order := right(h, node.Hold{Order: 1, Holdings: []core.Holding{w}}, time.Minute)
+	order := right(h, holdings.Hold{Order: 1, Holdings: []core.Holding{w}}, time.Minute)
 	h.Hold(order)
 	var someone bool
 	var failure error

@@ -21,7 +21,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
-	"github.com/evenkeel-ha/evenkeel/supervisor/node"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 const (
@@ -58,9 +58,9 @@ func inside(t *testing.T, folder string) {
 	ip(t, "link", "set", device, "up")
 	n := begin(t, folder)
 
-	n.give(node.Hold{})
+	n.give(holdings.Hold{})
 	n.await("the guard knows that there is nothing to hold", func(g core.Guarded) bool { return g.Order == 1 && g.Class != "" })
-	n.give(node.Hold{Holdings: []core.Holding{holding(3)}})
+	n.give(holdings.Hold{Holdings: []core.Holding{holding(3)}})
 	n.await("it holds the address", n.holds(2, 3))
 	if !there(t) {
 		t.Error("the address is said to be held, and is not there")
@@ -78,7 +78,7 @@ func inside(t *testing.T, folder string) {
 
 	w := holding(3)
 	w.Failback = cluster.FailbackWhenIdle
-	n.give(node.Hold{Holdings: []core.Holding{w}})
+	n.give(holdings.Hold{Holdings: []core.Holding{w}})
 	idle := func(want bool) func(core.Guarded) bool {
 		return func(g core.Guarded) bool { return n.holds(3, 3)(g) && g.Units[0].Idle == want }
 	}
@@ -88,13 +88,13 @@ func inside(t *testing.T, folder string) {
 	hangUp()
 	n.await("nobody uses it any more", idle(true))
 
-	n.give(node.Hold{})
+	n.give(holdings.Hold{})
 	n.await("it is let go", func(g core.Guarded) bool { return g.Order == 4 && len(g.Units) == 0 })
 	if there(t) {
 		t.Error("the address is said to be gone, and is there")
 	}
 
-	n.give(node.Hold{Holdings: []core.Holding{holding(5)}})
+	n.give(holdings.Hold{Holdings: []core.Holding{holding(5)}})
 	n.await("it holds it again", n.holds(5, 5))
 	if n.stop(); !there(t) {
 		t.Error("the guard did not outlive its supervisor")
@@ -110,7 +110,7 @@ type running struct {
 	stop func() // ends it; may be called again
 
 	mu   sync.Mutex
-	held node.Hold
+	held holdings.Hold
 	last core.Guarded
 }
 
@@ -162,7 +162,7 @@ func (n *running) hear(g core.Guarded) {
 }
 
 // give gives the node what it is to hold, with the next order.
-func (n *running) give(w node.Hold) {
+func (n *running) give(w holdings.Hold) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w.Order, w.Links = n.held.Order+1, []string{device}

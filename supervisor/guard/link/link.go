@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard/dialogue"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/wire"
 )
 
@@ -63,50 +63,24 @@ type Link struct {
 	child   child         // of Run
 
 	mu   sync.Mutex
-	want want
-}
-
-// Want is what the guard is to do.
-type Want struct {
-	// Units are to be held. They must not be changed afterwards.
-	Units []guard.Unit
-	// Links are interfaces on which units may come to be held, of this node or another one: see guard.Order.
-	Links []string
-	// Until is the moment from which on nothing may be held.
-	Until guard.Instant
-}
-
-// want is what the guard is to be told.
-type want struct {
-	Want
-	number uint64 // of the order that says so, but for the deadline; zero before the first one
+	want dialogue.Wanted
 }
 
 // New returns a link that wants nothing to be said yet.
 func New(o Options) *Link { return &Link{Options: o, changed: make(chan struct{}, 1)} }
 
-// Want says what the guard is to do, in place of what was wanted before. It returns the number of the order that says so: a
-// status that answers it, or a higher one, takes these units into account.
-func (l *Link) Want(w Want) (number uint64) {
+// Want says what the guard is to be told, in place of what was wanted before.
+func (l *Link) Want(w dialogue.Wanted) {
 	l.mu.Lock()
-	number = l.want.number
-	if number == 0 || !slices.EqualFunc(l.want.Units, w.Units, same) || !slices.Equal(l.want.Links, w.Links) {
-		number++
-	}
-	l.want = want{w, number}
+	l.want = w
 	l.mu.Unlock()
 	select {
 	case l.changed <- struct{}{}:
 	default: // it is told already that there is news
 	}
-	return number
 }
 
-func same(a, b guard.Unit) bool {
-	return a.Resource == b.Resource && a.Epoch == b.Epoch && a.NoProbe == b.NoProbe && slices.Equal(a.Addresses, b.Addresses)
-}
-
-func (l *Link) wanted() want {
+func (l *Link) wanted() dialogue.Wanted {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.want

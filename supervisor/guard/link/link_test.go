@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/bootclock"
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard/dialogue"
 )
 
 // within is a link that runs within the test, with a guard of a process of its own.
@@ -22,6 +23,7 @@ type within struct {
 	*Link
 	*stage
 	stop  func()
+	want  dialogue.Wanted
 	mu    sync.Mutex
 	heard []Report
 }
@@ -54,6 +56,13 @@ func run(t *testing.T, s *stage, role string, output *os.File) *within {
 	return w
 }
 
+// wants wants something, and returns the number of the order that says so.
+func (w *within) wants(n dialogue.Want) uint64 {
+	w.want = w.want.Next(n)
+	w.Want(w.want)
+	return w.want.Number
+}
+
 func (w *within) last() Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,52 +82,24 @@ func unit(epoch uint64, addresses ...guard.Address) guard.Unit {
 	return guard.Unit{Resource: "a", Epoch: epoch, Addresses: addresses}
 }
 
-// TestWantNumbers gives the same units the same number, and never waits for a guard.
-func TestWantNumbers(t *testing.T) {
-	l := New(Options{})
-	other := vip
-	other.Interface = "eth1"
-	for i, w := range []struct {
-		units  []guard.Unit
-		links  []string
-		number uint64
-	}{
-		{nil, nil, 1},
-		{nil, nil, 1},
-		{[]guard.Unit{unit(1, vip)}, nil, 2},
-		{[]guard.Unit{unit(1, vip)}, nil, 2},
-		{[]guard.Unit{unit(2, vip)}, nil, 3},
-		{[]guard.Unit{unit(2, other)}, nil, 4},
-		{[]guard.Unit{}, nil, 5},
-		{nil, nil, 5},
-		{nil, []string{"eth0"}, 6},
-		{[]guard.Unit{unit(2, vip)}, nil, 7},
-		{[]guard.Unit{{Resource: "a", Epoch: 2, Addresses: []guard.Address{vip}, NoProbe: true}}, nil, 8},
-	} {
-		if n := l.Want(Want{Units: w.units, Links: w.links, Until: guard.Instant(i)}); n != w.number {
-			t.Errorf("want %d has number %d, not %d", i, n, w.number)
-		}
-	}
-}
-
 func TestHoldsMovesAndReleases(t *testing.T) {
 	s := newStage(t, long)
 	w := run(t, s, "guard", nil)
-	n := w.Want(Want{Links: []string{"eth0", "eth1"}, Until: bootclock.Now().Add(long)})
+	n := w.wants(dialogue.Want{Links: []string{"eth0", "eth1"}, Until: bootclock.Now().Add(long)})
 	w.await("the order is known", func(r Report) bool { return r.Status.Answers == n })
 	w.eventually("the gates are made ready", func() bool { return w.count("prepare", 0) == 2 })
-	n = w.Want(Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
+	n = w.wants(dialogue.Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
 	r := w.await("it is held", func(r Report) bool { return r.Status.Answers == n && r.Status.Holds("a", 1) })
 	if !r.Connected || r.Guard.Class != "files" || r.Guard.Version != "test" || r.Err != nil {
 		t.Errorf("it reports %+v", r)
 	}
 	// An earlier deadline takes a whole order, since an extension never takes anything.
 	soon := bootclock.Now().Add(long / 2)
-	if again := w.Want(Want{Units: []guard.Unit{unit(1, vip)}, Until: soon}); again != n {
+	if again := w.wants(dialogue.Want{Units: []guard.Unit{unit(1, vip)}, Until: soon}); again != n {
 		t.Errorf("the same units have numbers %d and %d", n, again)
 	}
 	w.await("the deadline is earlier", func(Report) bool { return w.ends(w.gate(vip.Prefix.Addr(), vip.Interface)) == soon })
-	n = w.Want(Want{Until: bootclock.Now().Add(long)})
+	n = w.wants(dialogue.Want{Until: bootclock.Now().Add(long)})
 	w.await("it is gone", func(r Report) bool { return r.Status.Answers == n && r.Status.Gone("a") })
 	if w.there(vip) {
 		t.Error("it is called gone and is there")
@@ -130,10 +111,10 @@ func TestLapsedAndEarnedAgain(t *testing.T) {
 	s := newStage(t, long)
 	w := run(t, s, "guard", nil)
 	units := []guard.Unit{unit(1, vip)}
-	w.Want(Want{Units: units, Until: bootclock.Now().Add(500 * time.Millisecond)})
+	w.wants(dialogue.Want{Units: units, Until: bootclock.Now().Add(500 * time.Millisecond)})
 	w.await("it is held", func(r Report) bool { return r.Status.Holds("a", 1) })
 	w.await("it has lapsed", func(r Report) bool { return r.Status.Lapsed && r.Status.Gone("a") })
-	w.Want(Want{Units: units, Until: bootclock.Now().Add(long)})
+	w.wants(dialogue.Want{Units: units, Until: bootclock.Now().Add(long)})
 	w.await("it is held again", func(r Report) bool { return r.Status.Holds("a", 1) && w.serves(vip) })
 }
 
@@ -145,12 +126,12 @@ func TestReaderOfTheLogIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := run(t, s, "guard", out)
-	w.Want(Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
+	w.wants(dialogue.Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
 	first := w.await("it is held", func(r Report) bool { return r.Status.Holds("a", 1) }).Guard.PID
 	r.Close()
 	out.Close()
 	for epoch := uint64(2); epoch < 20; epoch++ {
-		n := w.Want(Want{Units: []guard.Unit{unit(epoch, vip)}, Until: bootclock.Now().Add(long)})
+		n := w.wants(dialogue.Want{Units: []guard.Unit{unit(epoch, vip)}, Until: bootclock.Now().Add(long)})
 		w.await("the next epoch is held", func(r Report) bool { return r.Status.Answers == n && r.Status.Holds("a", epoch) })
 	}
 	if now := w.last().Guard.PID; now != first {
@@ -182,7 +163,7 @@ func TestForeignProtocol(t *testing.T) {
 	foreigner := s.begin("foreigner")
 	s.eventually("it listens", func() bool { _, err := os.Stat(socket(s.kernel)); return err == nil })
 	w := run(t, s, "guard", nil)
-	w.Want(Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
+	w.wants(dialogue.Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
 	w.await("it is held", func(r Report) bool { return r.Status.Holds("a", 1) })
 	if err := foreigner.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("the other guard ended with %v", err)
@@ -193,14 +174,14 @@ func TestForeignProtocol(t *testing.T) {
 func TestSecondSupervisorIsWaitedFor(t *testing.T) {
 	s := newStage(t, long)
 	first := run(t, s, "guard", nil)
-	first.Want(Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
+	first.wants(dialogue.Want{Units: []guard.Unit{unit(1, vip)}, Until: bootclock.Now().Add(long)})
 	first.await("it is held", func(r Report) bool { return r.Status.Holds("a", 1) })
 	second := run(t, s, "guard", nil)
 	r := first.await("it hears that it was replaced", func(r Report) bool { return !r.Connected })
 	if r.Err == nil || !strings.Contains(r.Err.Error(), "another supervisor") {
 		t.Errorf("it says %v", r.Err)
 	}
-	n := second.Want(Want{Until: bootclock.Now().Add(long)})
+	n := second.wants(dialogue.Want{Until: bootclock.Now().Add(long)})
 	second.await("it is gone", func(r Report) bool { return r.Connected && r.Status.Answers == n && r.Status.Gone("a") })
 }
 

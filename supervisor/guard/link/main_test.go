@@ -24,6 +24,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/bootclock"
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard/dialogue"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/process"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/wire"
 )
@@ -97,13 +98,15 @@ func beSupervisor(k kernel) int {
 		},
 	})
 	go func() {
+		var want dialogue.Wanted
 		for range time.Tick(beat) {
 			if _, err := os.Stat(filepath.Join(k.folder, "authority")); err != nil {
 				continue
 			}
 			until := bootclock.Now().Add(right)
 			k.note("want", "-", until)
-			l.Want(Want{Units: []guard.Unit{{Resource: "vip", Epoch: 1, Addresses: []guard.Address{vip}}}, Until: until})
+			want = want.Next(dialogue.Want{Units: []guard.Unit{{Resource: "vip", Epoch: 1, Addresses: []guard.Address{vip}}}, Until: until})
+			l.Want(want)
 		}
 	}()
 	if err := l.Run(context.Background()); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/bootclock"
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard/dialogue"
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard/wire"
 )
 
@@ -26,8 +27,7 @@ type session struct {
 	met   bool // the guard has said who it is
 	pid   int  // of the guard
 
-	// told is what the guard was told last; its number is zero before the first order.
-	told want
+	told dialogue.Told
 }
 
 // heard is what the guard said, or why it says no more.
@@ -101,9 +101,7 @@ func (s *session) hear(msg wire.FromGuard) error {
 		l.Log.Info().Int("pid", s.pid).Str("gate", msg.Hello.Class).Str("why", msg.Hello.Why).Strs("lacks", msg.Hello.Lacks).Msg("connected to the guard")
 	case msg.Status != nil && s.met:
 		l.last.Status = *msg.Status
-		if msg.Status.Lapsed && msg.Status.Answers == s.told.number {
-			s.told.Until = 0 // whatever was told since found no order in force
-		}
+		s.told.Heard(*msg.Status)
 		l.Report(l.last)
 	case msg.Bye == wire.ByeNewer:
 		return errReplaced
@@ -113,25 +111,23 @@ func (s *session) hear(msg wire.FromGuard) error {
 	return nil
 }
 
-// tell tells the guard what is wanted, if it does not know: an extension where that says it, and else the whole order.
+// tell tells the guard what is wanted, as far as it does not know. What was taken for told and did not arrive ends the connection.
 func (s *session) tell() error {
-	w := s.link.wanted()
-	if !s.met || w.number == 0 || s.told.number == w.number && s.told.Until == w.Until {
+	if !s.met {
 		return nil
 	}
 	var msg wire.ToGuard
-	switch {
-	case s.told.number == w.number && s.told.Until > 0 && w.Until > s.told.Until:
-		msg.Extend = &guard.Extend{Until: w.Until}
-	case s.told.number == w.number && s.told.Until == 0 && w.Until <= bootclock.Now():
-		return nil // it has lapsed, and there is no right to tell of
+	switch ev := s.told.Next(s.link.wanted(), bootclock.Now()).(type) {
+	case guard.Order:
+		msg.Order = &ev
+	case guard.Extend:
+		msg.Extend = &ev
 	default:
-		msg.Order = &guard.Order{Number: w.number, Units: w.Units, Links: w.Links, Until: w.Until}
+		return nil
 	}
 	if err := s.conn.Send(msg); err != nil {
 		return fmt.Errorf("tell the guard: %w", err)
 	}
-	s.told = w
 	return nil
 }
 

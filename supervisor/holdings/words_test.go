@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package holding
+package holdings
 
 import (
 	"net/netip"
@@ -32,7 +32,7 @@ func holding(epoch uint64) core.Holding {
 	return core.Holding{Resource: "vip", Epoch: epoch, VIP: cluster.VIPSpec{Addresses: []string{"10.0.0.100/24"}, Interface: "eth0"}}
 }
 
-func TestOrderOf(t *testing.T) {
+func TestUnits(t *testing.T) {
 	v := cluster.VIPSpec{Addresses: []string{"10.0.0.100/24", "no address", "2001:db8::100/64"}, Interface: "eth0", Label: "eth0:web"}
 	moved := v
 	moved.Command, moved.Label = []string{"/bin/move"}, ""
@@ -41,14 +41,14 @@ func TestOrderOf(t *testing.T) {
 		{Resource: "a", Epoch: 1, Addresses: []guard.Address{{Prefix: four, Interface: "eth0", Label: "eth0:web"}, {Prefix: six, Interface: "eth0"}}},
 		{Resource: "b", Epoch: 2, NoProbe: true, Addresses: []guard.Address{{Prefix: four, Interface: "eth0"}, {Prefix: six, Interface: "eth0"}}},
 	}
-	got := orderOf([]core.Holding{{Resource: "a", Epoch: 1, VIP: v}, {Resource: "b", Epoch: 2, VIP: moved}})
+	got := Units([]core.Holding{{Resource: "a", Epoch: 1, VIP: v}, {Resource: "b", Epoch: 2, VIP: moved}})
 	if diff := cmp.Diff(want, got, prefixes); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestStateOf has a row for each phase, and for what phases together come to.
-func TestStateOf(t *testing.T) {
+// TestStates has a row for each phase, and for what phases together come to.
+func TestStates(t *testing.T) {
 	const a, b = "10.0.0.100/24", "10.0.0.101/24"
 	for name, c := range map[string]struct {
 		unit          guard.UnitStatus
@@ -88,7 +88,7 @@ func TestNobodysAddresses(t *testing.T) {
 	nobodys := guard.UnitStatus{Addresses: []guard.AddressStatus{at("10.0.0.7/24", guard.Releasing, "")}}
 	for name, c := range map[string]struct {
 		status  guard.Status
-		vouches bool
+		Vouches bool
 		units   []core.Unit
 	}{
 		"not looked yet":      {guard.Status{}, false, nil},
@@ -97,10 +97,10 @@ func TestNobodysAddresses(t *testing.T) {
 		"nobody's":            {guard.Status{Looked: true, Units: []guard.UnitStatus{nobodys}}, false, nil},
 		"nobody's, with none": {guard.Status{Looked: true, Units: []guard.UnitStatus{{}}}, true, nil},
 	} {
-		if vouches(c.status) != c.vouches {
-			t.Errorf("%s: it vouches: %t", name, !c.vouches)
+		if Vouches(c.status) != c.Vouches {
+			t.Errorf("%s: it Vouches: %t", name, !c.Vouches)
 		}
-		if diff := cmp.Diff(c.units, unitsOf(c.status), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(c.units, States(c.status), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

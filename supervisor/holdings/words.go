@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package holding
+package holdings
 
 import (
 	"cmp"
@@ -12,8 +12,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 )
 
-// orderOf words holdings as the guard takes them.
-func orderOf(holdings []core.Holding) []guard.Unit {
+// Units words holdings as the guard takes them.
+func Units(holdings []core.Holding) []guard.Unit {
 	var out []guard.Unit
 	for _, h := range holdings {
 		// Until the command has been run, the network answers for the machine that had the address, and the command waits for the
@@ -31,8 +31,8 @@ func orderOf(holdings []core.Holding) []guard.Unit {
 	return out
 }
 
-// unitsOf words what a guard says as the core takes it. What belongs to nobody is left out: see vouches.
-func unitsOf(s guard.Status) []core.Unit {
+// States words what a guard says as the core takes it. What belongs to nobody is left out: see Vouches.
+func States(s guard.Status) []core.Unit {
 	var out []core.Unit
 	for _, u := range s.Units {
 		if u.Resource == "" {
@@ -45,8 +45,8 @@ func unitsOf(s guard.Status) []core.Unit {
 	return out
 }
 
-// vouches tells whether what a status does not name is surely gone.
-func vouches(s guard.Status) bool {
+// Vouches tells whether what a status does not name is surely gone.
+func Vouches(s guard.Status) bool {
 	return s.Looked && !slices.ContainsFunc(s.Units, func(u guard.UnitStatus) bool { return u.Resource == "" && len(u.Addresses) > 0 })
 }
 
@@ -58,16 +58,16 @@ func stateOf(u guard.UnitStatus) (state, reason string) {
 	state = bus.ResourceGone
 	for _, a := range u.Addresses {
 		s, why := wordOf(a)
-		if worse(s) > worse(state) || s == state && reason == "" {
+		if Worse(s) > Worse(state) || s == state && reason == "" {
 			state, reason = s, why
 		}
 	}
 	return state, reason
 }
 
-// worse orders states: a unit stands as its worst address does. An address that is gone stands behind one that is held: the
+// Worse orders states: a unit stands as its worst address does. An address that is gone stands behind one that is held: the
 // others are about to go as well.
-func worse(state string) int {
+func Worse(state string) int {
 	return slices.Index([]string{bus.ResourceGone, bus.ResourceHeld, bus.ResourceTaking, bus.ResourceTrouble}, state)
 }
 
