@@ -78,10 +78,10 @@ func (m *Machine) refuse(u Unit, why string) {
 
 // want makes an address of a unit wanted. Under a newer epoch it is announced anew: somebody else may have had it.
 func (m *Machine) want(u Unit, a Address) {
-	p := m.places[a.key()]
+	p := m.place(a)
 	if p == nil {
-		p = &place{}
-		m.places[a.key()] = p
+		p = &place{address: a}
+		m.add(p)
 	}
 	if p.resource != u.Resource || p.epoch != u.Epoch {
 		p.announceSoon(m.now)

@@ -4,7 +4,6 @@ package guard
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -28,8 +27,8 @@ type Machine struct {
 	epochs  map[string]uint64 // the highest epoch that was ordered for a resource
 	quit    bool
 
-	// What there is. Places are kept by what cannot be changed in an address.
-	places map[Address]*place
+	// What there is. Places are in the order of their addresses, by what cannot be changed in them.
+	places []*place
 	gates  map[Gated]*gate
 	links  map[string]*readiness // that may come to have addresses, by name
 	look   look
@@ -52,7 +51,7 @@ type look struct {
 
 // New returns a machine that holds nothing and knows nothing of the links.
 func New() *Machine {
-	return &Machine{lapsed: true, epochs: map[string]uint64{}, places: map[Address]*place{}, gates: map[Gated]*gate{}, links: map[string]*readiness{}}
+	return &Machine{lapsed: true, epochs: map[string]uint64{}, gates: map[Gated]*gate{}, links: map[string]*readiness{}}
 }
 
 // Step tells the machine what happened, in this order, and what the time is, and returns what to do, most urgent first. Every
@@ -98,7 +97,7 @@ func (m *Machine) Empty() bool {
 // Unused tells that there is no right to hold anything, and that nothing is left of what was held.
 func (m *Machine) Unused() bool {
 	left := func(p *place) bool { return p.presence != absent || p.busy != 0 }
-	return m.lapsed && m.look.done && len(m.gates) == 0 && !slices.ContainsFunc(m.sorted(), left)
+	return m.lapsed && m.look.done && len(m.gates) == 0 && !slices.ContainsFunc(m.places, left)
 }
 
 func (m *Machine) absorb(ev Event) {
@@ -181,17 +180,32 @@ func (m *Machine) patient(p *place) bool {
 	return p.orphan && !m.ordered && m.now < m.started.Add(Patience)
 }
 
-// sorted lists the places in the order of their addresses.
-func (m *Machine) sorted() []*place {
-	all := make([]*place, 0, len(m.places))
-	for _, k := range slices.SortedFunc(maps.Keys(m.places), compareAddresses) {
-		all = append(all, m.places[k])
+// find returns where the place of an address is among the others, or would be.
+func (m *Machine) find(a Address) (i int, there bool) {
+	return slices.BinarySearchFunc(m.places, a, func(p *place, a Address) int { return compareAddresses(p.address, a) })
+}
+
+// place returns the place of an address; nil if there is none.
+func (m *Machine) place(a Address) *place {
+	if i, there := m.find(a); there {
+		return m.places[i]
 	}
-	return all
+	return nil
+}
+
+// add makes a place for an address that has none.
+func (m *Machine) add(p *place) {
+	i, _ := m.find(p.address)
+	m.places = slices.Insert(m.places, i, p)
+}
+
+// forget does away with a place.
+func (m *Machine) forget(p *place) {
+	m.places = slices.DeleteFunc(m.places, func(o *place) bool { return o == p })
 }
 
 func (m *Machine) wanted() []*place {
-	return slices.DeleteFunc(m.sorted(), func(p *place) bool { return !p.wanted })
+	return slices.DeleteFunc(slices.Clone(m.places), func(p *place) bool { return !p.wanted })
 }
 
 // wake asks for a Tick.

@@ -2,7 +2,10 @@
 
 package guard
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // presence is whether an address is on its link.
 type presence uint8
@@ -67,7 +70,7 @@ func (p *place) is(now presence) {
 
 // plan asks for what is to be done at every address and every gate.
 func (m *Machine) plan() {
-	all := m.sorted()
+	all := slices.Clone(m.places)
 	scene := survey(all, m)
 	for _, p := range all {
 		m.planGate(p.address.Gated(), scene)
@@ -105,7 +108,7 @@ func (m *Machine) release(p *place) {
 		m.wake(m.started.Add(Patience))
 	case p.presence == absent:
 		if !p.wanted {
-			delete(m.places, p.address.key())
+			m.forget(p)
 		}
 	case m.now < p.removal.until:
 		m.wake(p.removal.until)

@@ -17,12 +17,11 @@ func (m *Machine) seen(s Seen) {
 	}
 	there := map[Address]bool{}
 	for _, a := range s.Addresses[:min(len(s.Addresses), seenMax)] {
-		k := a.key()
-		there[k] = true
-		p := m.places[k]
+		there[a.key()] = true
+		p := m.place(a)
 		if p == nil {
 			p = &place{address: a, orphan: first}
-			m.places[k] = p
+			m.add(p)
 		}
 		if p.presence == absent && p.wanted { // adopted
 			p.announceSoon(m.now)
@@ -30,7 +29,7 @@ func (m *Machine) seen(s Seen) {
 		}
 		p.is(present)
 	}
-	for _, p := range m.sorted() {
+	for _, p := range m.places {
 		if there[p.address.key()] || p.presence == absent {
 			continue
 		}
@@ -79,7 +78,7 @@ func (m *Machine) result(r Result) {
 		m.gateResult(r)
 		return
 	}
-	p := m.places[r.Op.Address.key()]
+	p := m.place(r.Op.Address)
 	if p == nil || p.busy != r.Op.Kind {
 		return
 	}

@@ -97,7 +97,7 @@ func (m *Machine) Status() Status {
 	for _, u := range m.refused {
 		s.Units = append(s.Units, UnitStatus{Resource: u.Resource, Epoch: u.Epoch, Refused: m.why[u.Resource]})
 	}
-	for _, p := range m.sorted() {
+	for _, p := range m.places {
 		phase, why := m.phase(p)
 		if phase == "" {
 			continue
