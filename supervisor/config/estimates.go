@@ -2,7 +2,11 @@
 
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
+)
 
 // Estimate is how long something takes on machines and networks that are as
 // the profile assumes, without a split vote.
@@ -28,6 +32,7 @@ func (t Timing) Estimates() []Estimate {
 			From: t.QuorumAge - 2*t.Beat - t.RoundTrip - t.Late, To: t.QuorumAge + t.Late,
 			Sum: "quorum_age + late",
 		},
+		t.takenOver(lease.Gate), t.takenOver(lease.TimedSet), t.takenOver(lease.Address),
 		{
 			Name: "route of the bus that died silently is closed",
 			From: times(t.BusPingsOut, t.BusPing), To: times(t.BusPingsOut+1, t.BusPing),
@@ -64,3 +69,15 @@ func (t Timing) condemned() Estimate {
 // voted is the longest time until a vote has reached the leader: it rides in
 // the next heartbeat.
 func (t Timing) voted() time.Duration { return t.Beat + t.RoundTrip/2 }
+
+// takenOver is when somebody else has what a node held that was lost, by what ends its right in the kernel: a voter with a slow clock
+// waits for longer.
+func (t Timing) takenOver(c lease.Class) Estimate {
+	lapse := t.Terms().Lapse(c)
+	slow := time.Duration(float64(lapse) / (1 - t.Terms().Drift)).Truncate(time.Millisecond)
+	return Estimate{
+		Name: "address of a lost node taken over (" + string(c) + ")",
+		From: lapse - t.Beat - t.Slack, To: t.RoundTrip/2 + slow + t.voted() + t.commit() + t.Late,
+		Sum: "round_trip/2 + lapse, by a slow clock + beat + round_trip/2 + commit + late",
+	}
+}

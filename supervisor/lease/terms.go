@@ -45,8 +45,9 @@ type Terms struct {
 	Drift float64
 }
 
-// lifetimeStep is in what steps the kernel counts the lifetime of an address, and how late it may be to end it.
-const lifetimeStep = time.Second
+// lifetimeLate is by how much longer than it was told the kernel may keep an address: the last second of its lifetime counts as a
+// whole one, and the kernel looks about once a second whether it is over (measured: up to 0.99 s).
+const lifetimeLate = 2 * time.Second
 
 // Until is when the rights of a holder end that rest on a heartbeat sent at a moment.
 func (t Terms) Until(sent time.Time) time.Time { return sent.Add(t.Hold) }
@@ -62,7 +63,7 @@ func (t Terms) Gone(c Class) time.Duration {
 		return t.Hold + t.Pause + t.Margin
 	case Address:
 	}
-	return t.Hold + t.Pause + lifetimeStep + t.Margin
+	return t.Hold + t.Pause + lifetimeLate + t.Margin
 }
 
 // Lapse is how long after a voter heard the last heartbeat that it acknowledged nothing of a holder can act any more, by the clock

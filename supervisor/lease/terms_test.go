@@ -20,9 +20,9 @@ func TestTerms(t *testing.T) {
 	}{
 		{lease.Gate, 1220 * time.Millisecond, 1369 * time.Millisecond},
 		{lease.TimedSet, 2220 * time.Millisecond, 2474 * time.Millisecond},
-		{lease.Address, 3220 * time.Millisecond, 3579 * time.Millisecond},
-		{"", 3220 * time.Millisecond, 3579 * time.Millisecond},
-		{"something newer", 3220 * time.Millisecond, 3579 * time.Millisecond},
+		{lease.Address, 4220 * time.Millisecond, 4685 * time.Millisecond},
+		{"", 4220 * time.Millisecond, 4685 * time.Millisecond},
+		{"something newer", 4220 * time.Millisecond, 4685 * time.Millisecond},
 	} {
 		if got := terms.Gone(tc.class); got != tc.gone {
 			t.Errorf("%q is gone after %s, not %s", tc.class, got, tc.gone)
