@@ -27,7 +27,7 @@ func newConfigCommand(env *environment) *cobra.Command {
 }
 
 func newConfigCheckCommand(env *environment) *cobra.Command {
-	kind := &format{is: "", from: []string{kindCluster, kindNode}}
+	kind := &choice{from: []string{kindCluster, kindNode}}
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check cluster files and node files",
@@ -160,5 +160,5 @@ func printSchema(env *environment, schema func() (*jsonschema.Schema, error)) er
 	if err != nil {
 		return err
 	}
-	return (&format{is: formatJSON}).encode(env.stdout, s)
+	return (&format{&choice{is: formatJSON}}).encode(env.stdout, s)
 }

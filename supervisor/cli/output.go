@@ -24,36 +24,44 @@ const (
 	formatName  = "name"
 )
 
-// format is the value of -o.
-type format struct {
+// choice is the value of a flag that is one of a few words.
+type choice struct {
 	is   string
 	from []string
 }
 
 // String implements pflag.Value.
-func (f *format) String() string { return f.is }
+func (c *choice) String() string { return c.is }
 
 // Type implements pflag.Value.
-func (f *format) Type() string { return strings.Join(f.from, "|") }
+func (c *choice) Type() string { return strings.Join(c.from, "|") }
 
 // Set implements pflag.Value.
-func (f *format) Set(s string) error {
-	if !slices.Contains(f.from, s) {
-		return fmt.Errorf("write %s", strings.Join(f.from, ", "))
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.from, s) {
+		return fmt.Errorf("write %s", strings.Join(c.from, ", "))
 	}
-	f.is = s
+	c.is = s
 	return nil
 }
 
-// formatFlag adds -o with the given formats, the first of which is the default.
-func formatFlag(cmd *cobra.Command, formats ...string) *format {
-	f := &format{is: formats[0], from: formats}
-	cmd.Flags().VarP(f, "output", "o", "form of the result")
-	complete := cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
-	if err := cmd.RegisterFlagCompletionFunc("output", complete); err != nil {
+// choiceFlag adds a flag, and completes it. The first word is the default.
+func choiceFlag(cmd *cobra.Command, name, short, usage string, words ...string) *choice {
+	c := &choice{is: words[0], from: words}
+	cmd.Flags().VarP(c, name, short, usage)
+	complete := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
 		panic(err) // the flag was added three lines above
 	}
-	return f
+	return c
+}
+
+// format is the value of -o.
+type format struct{ *choice }
+
+// formatFlag adds -o with the given formats, the first of which is the default.
+func formatFlag(cmd *cobra.Command, formats ...string) *format {
+	return &format{choiceFlag(cmd, "output", "o", "form of the result", formats...)}
 }
 
 // document is a value that encodes to JSON.

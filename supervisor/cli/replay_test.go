@@ -254,7 +254,7 @@ func TestReplayThatEndsEarly(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		env := &environment{stdout: &out, stderr: &errs, began: true}
-		r := &replay{env: env, form: &format{is: formatJSON}, result: replayed{Node: "n1", Same: true, Steps: 12}}
+		r := &replay{env: env, form: &format{&choice{is: formatJSON}}, result: replayed{Node: "n1", Same: true, Steps: 12}}
 		if code := env.report(nil, r.failed(fmt.Errorf("n1: %w", tc.err))); code != exitFailed || !strings.Contains(errs.String(), tc.hint) {
 			t.Errorf("exit code %d: %s", code, &errs)
 		}

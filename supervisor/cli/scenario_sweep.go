@@ -51,6 +51,7 @@ type sweep struct {
 	env     *environment
 	from, n uint64
 	procs   int
+	lane    string
 	traces  string
 	began   time.Time
 	tally   sim.Tally
@@ -71,9 +72,13 @@ healed and has to become right, a minority is lost for good, and in the last
 minute nothing may happen any more. Every tenth seed runs twice and must come out
 the same, event by event.
 
+With --lane addresses the worlds are smaller, live for a shorter time, see more
+faults, and always have addresses that one node holds at a time.
+
 A seed that breaks a promise is told with the fewest faults that break it and
 with the file of its trace.`,
 		Example: `  evenkeel scenario sweep --seeds 2000
+  evenkeel scenario sweep --lane addresses --seeds 2000
   evenkeel scenario sweep --from 4711 --seeds 1`,
 		Args: cobra.NoArgs,
 	}
@@ -82,8 +87,10 @@ with the file of its trace.`,
 	flags.Uint64Var(&s.n, "seeds", 200, "how many seeds")
 	flags.IntVar(&s.procs, "procs", runtime.NumCPU(), "processes that simulate at once")
 	flags.StringVar(&s.traces, "traces", os.TempDir(), "folder for the traces of seeds that break a promise")
+	lane := laneFlag(cmd)
 	form := formatFlag(cmd, formatTable, formatJSON)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s.lane = lane.is
 		if s.n == 0 || s.procs < 1 {
 			return usageError{"--seeds and --procs: write 1 or more"}
 		}
@@ -104,6 +111,15 @@ with the file of its trace.`,
 		return nil
 	}
 	return cmd
+}
+
+// laneFlag adds --lane.
+func laneFlag(cmd *cobra.Command) *choice {
+	var lanes []string
+	for _, l := range sim.Lanes() {
+		lanes = append(lanes, string(l))
+	}
+	return choiceFlag(cmd, "lane", "", "what the worlds are about", lanes...)
 }
 
 // run shares the seeds among processes: raft draws its random numbers from one
@@ -143,7 +159,7 @@ func (s *sweep) process(ctx context.Context, seeds <-chan uint64, results chan<-
 	if err != nil {
 		return fmt.Errorf("find our own binary: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "scenario", "world", "--traces", s.traces)
+	cmd := exec.CommandContext(ctx, self, "scenario", "world", "--lane", s.lane, "--traces", s.traces)
 	cmd.Stderr = s.env.stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -195,6 +211,7 @@ func (s *sweep) rate() float64 { return float64(s.tally.Worlds) / time.Since(s.b
 
 // sweepReport is a sweep for programs.
 type sweepReport struct {
+	Lane    string         `json:"lane"`
 	From    uint64         `json:"from"`
 	Seeds   int            `json:"seeds"`
 	Seconds float64        `json:"seconds"`
@@ -206,7 +223,7 @@ type sweepReport struct {
 
 func (s *sweep) report() sweepReport {
 	r := sweepReport{
-		From: s.from, Seeds: s.tally.Worlds, Seconds: time.Since(s.began).Seconds(), Twice: s.twice,
+		Lane: s.lane, From: s.from, Seeds: s.tally.Worlds, Seconds: time.Since(s.began).Seconds(), Twice: s.twice,
 		Broken: append([]worldResult{}, s.broken...), Faults: map[string]int{}, Tally: s.tally,
 	}
 	for _, k := range sim.Kinds() {
@@ -241,6 +258,7 @@ func newScenarioWorldCommand(env *environment) *cobra.Command {
 	traces := ""
 	cmd := &cobra.Command{Use: "world", Short: "Run worlds of a sweep", Hidden: true, Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&traces, "traces", os.TempDir(), "folder for traces")
+	lane := laneFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		debug.SetGCPercent(worldGC)
 		profiles, err := worldProfiles()
@@ -253,7 +271,7 @@ func newScenarioWorldCommand(env *environment) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("a seed is a number: %w", err)
 			}
-			r, err := liveThrough(sim.Random(seed, profiles), traces)
+			r, err := liveThrough(sim.Lane(lane.is).Random(seed, profiles), traces)
 			if err != nil {
 				return err
 			}

@@ -187,11 +187,18 @@ func (c *checkers) authority(m *machine, until time.Time) {
 
 // lastWords are the newest words of nodes about their own members, as one process heard them.
 type lastWords struct {
-	members map[cluster.MemberID]lastWord
+	members map[spoken]lastWord
 	given   map[cluster.MemberID]cluster.Service // what it gave its balancer to do with them
 
 	admitted map[cluster.NodeID]number // lives that the log has admitted, as far as this node has read it
 	over     map[number]bool           // lives of installations in whose place another one was admitted
+}
+
+// spoken is a member and the installation of its node that spoke of it, zero for whichever did last. The word of an installation
+// counts from when the process has read that it is admitted, be it that it came before.
+type spoken struct {
+	member  cluster.MemberID
+	install uint64
 }
 
 type lastWord struct {
@@ -201,7 +208,7 @@ type lastWord struct {
 
 func newLastWords() *lastWords {
 	return &lastWords{
-		members: map[cluster.MemberID]lastWord{}, given: map[cluster.MemberID]cluster.Service{},
+		members: map[spoken]lastWord{}, given: map[cluster.MemberID]cluster.Service{},
 		admitted: map[cluster.NodeID]number{}, over: map[number]bool{},
 	}
 }
@@ -222,10 +229,11 @@ func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
 	}
 	for _, h := range hb.Members {
 		id := cluster.MemberID{Pool: h.Pool, Member: h.Member}
-		was, is := w.members[id], number{env.Install, env.Boot, env.Seq}
-		late := was.install == is.install && (is.boot < was.boot || is.boot == was.boot && is.seq < was.seq)
+		was, is := w.members[spoken{id, env.Install}], number{env.Install, env.Boot, env.Seq}
+		late := is.boot < was.boot || is.boot == was.boot && is.seq < was.seq
 		if h.Member == env.From && h.State != bus.StateUnknown && !late {
-			w.members[id] = lastWord{is, h.State}
+			w.members[spoken{id, env.Install}] = lastWord{is, h.State}
+			w.members[spoken{id, 0}] = lastWord{is, h.State}
 		}
 	}
 }
@@ -243,7 +251,8 @@ func (c *checkers) duties(m *machine, duties []converge.Duty) {
 			c.w.violate("maintenance is left alone (S9)", "%s may change its balancer, and is in maintenance", m.name)
 		}
 		for _, s := range d.Servers {
-			said, spoke := words.members[s.Member]
+			said := words.members[spoken{s.Member, state.Node(cluster.NodeID(s.Member.Member)).Install}]
+			_, spoke := words.members[spoken{s.Member, 0}]
 			was := words.given[s.Member]
 			words.given[s.Member] = s.Service
 			switch {

@@ -45,6 +45,10 @@ const (
 	Meddle      // somebody changes a server by hand
 	Operate     // an operator asks for something
 	Reconfigure // an operator applies another cluster file
+	KillGuard   // kill -9 of the process that holds addresses
+	BalkKernel  // it refuses what the guard asks for, or does it and says that it failed
+	Stranger    // somebody else has an address for a while
+	TakeAway    // somebody takes an address away by hand
 	kinds
 )
 
@@ -54,7 +58,7 @@ func (k Kind) String() string {
 		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "guard pause", "cut node", "cut pair", "cut one-way",
 		"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
 		"wiped disk", "clock rate", "wall clock", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
-		"meddling", "operator", "new cluster file",
+		"meddling", "operator", "new cluster file", "guard kill", "kernel balks", "stranger", "address taken away",
 	}
 	if k < kinds {
 		return names[k]
@@ -182,6 +186,8 @@ func (w *World) inflict(k Kind) {
 		w.operate()
 	case k == Reconfigure:
 		w.reconfigure()
+	default:
+		w.inflictAddress(k)
 	}
 }
 
@@ -210,10 +216,12 @@ func (w *World) inflictMachine(k Kind) {
 		w.undo(d, func() { m.slow = 0 })
 	case PauseGuard:
 		if g := m.guard; g != nil {
-			g.paused = true
+			g.pause()
+			p := g.proc
 			w.do(d, func() {
-				g.paused = false
-				g.read()
+				if g.proc == p {
+					g.resume()
+				}
 			})
 		}
 	}
@@ -258,6 +266,7 @@ func (w *World) inflictClock(k Kind) {
 			if m.acts() {
 				m.arm()
 			}
+			m.guard.bent()
 		}
 	case SetClock:
 		m.clock.setWall(wrong)

@@ -39,7 +39,7 @@ func (w *World) inflictNetwork(k Kind) {
 	case ShuffleFrames:
 		w.net.shuffle, w.net.extra = true, w.some(20*time.Millisecond)
 	case HoldFrames:
-		until := w.now + min(d, 30*time.Second)
+		until := min(w.now+min(d, 30*time.Second), w.opt.Chaos) // what is kept comes before all is healed
 		w.isolate(m, -1, func(w *way) { w.hold = until })
 	}
 	w.railsChanged()

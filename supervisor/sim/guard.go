@@ -3,171 +3,243 @@
 package sim
 
 import (
-	"slices"
+	"math"
+	"net/netip"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel/bus"
-	"github.com/evenkeel-ha/evenkeel/supervisor/core"
-	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
 )
 
-const (
-	tellWithin = time.Millisecond      // from the core to its guard, and back
-	takeWithin = 30 * time.Millisecond // to look whether somebody else has an address, and to take it
-)
-
-// guard is the process that holds what its node is given to hold. It outlives the supervisor, and knows deadlines only: past its
-// deadline nothing of a unit answers any more, whatever runs or does not.
-type guard struct {
+// guardian is what a machine has to hold addresses with: its kernel, the guard of the product in a process of its own, and the
+// end of it that a supervisor has.
+type guardian struct {
 	m      *machine
-	order  uint64
-	units  []*unit // sorted by resource
-	mail   []order // not yet read
+	kernel kernel
+	proc   *process // nil = none runs
+	desk   *desk    // of the supervisor that runs; nil = it never had anything to say
 	paused bool
-	life   uint32    // of the supervisor that spoke last
-	thaw   time.Time // deadlines up to this one may rest on what was heard before the machine stood still, with its clock
-	told   time.Time // the deadline that it was told last
+	balks  bool          // the kernel refuses what it is asked for, or does it and says that it failed
+	thaw   guard.Instant // deadlines up to this one may rest on what was known before the machine, or an act of its guard, stood still
 
 	stranger func(resource string) bool // tells whether one has its addresses; nil = never
 	idle     func(resource string) bool // tells whether nobody uses it; nil = never
+	replaced func()                     // is told that the supervisor has killed a guard that was silent; nil = nobody
 }
 
-// unit is a resource that a guard has.
-type unit struct {
-	core.Holding
-
-	held  bool
-	until time.Time // by the clock of its machine
+// process is one guard. The fields after the first are its shell's.
+type process struct {
+	machine *guard.Machine
+	until   guard.Instant // the deadline that all acts go by
+	armed   time.Duration // when the machine is woken; 0 = not at all
+	hands   lane
+	gate    lane
+	peer    *desk         // the supervisor that is connected; nil = none
+	inbox   []guard.Event // came while it stood still
+	kept    []func()      // what it was about to do then
 }
 
-// order is what a core tells its guard.
-type order struct {
-	life     uint32
-	n        uint64 // which holdings it is about
-	replaces bool   // the holdings are here
-	holdings []core.Holding
-	until    time.Time
+func (w *World) newGuardian(m *machine) *guardian {
+	return &guardian{m: m, kernel: newKernel(w.class())}
 }
 
-// tell sends the guard what a step of the core asks for. It arrives in this order.
-func (g *guard) tell(out *core.Output) {
-	if g == nil || !out.NewHoldings && (out.HoldUntil.Equal(g.told) || out.HoldUntil.IsZero()) {
+// now is the boot clock.
+func (g *guardian) now() guard.Instant { return guard.Instant(g.m.clock.shows(g.m.w.now)) }
+
+// instant is a moment of the supervisor by the boot clock.
+func (g *guardian) instant(t time.Time) guard.Instant { return guard.Instant(t.Sub(g.m.clock.zero)) }
+
+// stands tells whether no process of the guard can do anything now.
+func (g *guardian) stands() bool { return g.paused || g.m.clock.stopped || g.m.off }
+
+// begin starts a guard.
+func (g *guardian) begin() {
+	g.proc = &process{machine: guard.New()}
+	g.step(g.proc, guard.Tick{})
+}
+
+// step tells a guard what happened, and has carried out what it decides.
+func (g *guardian) step(p *process, events ...guard.Event) {
+	if p == nil || g.proc != p {
 		return
 	}
-	g.told = out.HoldUntil
-	g.mail = append(g.mail, order{g.m.life, out.Order, out.NewHoldings, out.Holdings, out.HoldUntil})
-	g.m.w.do(g.m.w.some(tellWithin), g.read)
-}
-
-// read takes what came, unless the process or its machine stands still.
-func (g *guard) read() {
-	if g.paused || g.m.clock.stopped {
-		return // it is read later
-	}
-	mail := g.mail
-	g.mail = nil
-	for _, o := range mail {
-		if !g.m.off {
-			g.take(o)
-		}
-	}
-}
-
-// take carries out an order. What is about other holdings than those that it has been told moves no deadline.
-func (g *guard) take(o order) {
-	if o.replaces {
-		g.life, g.order = o.life, o.n
-		g.replace(o.holdings)
-	}
-	if o.life == g.life && o.n == g.order {
-		for _, u := range g.units {
-			if o.until.After(u.until) {
-				u.until = o.until
-				g.m.w.checks.active(g.m, u)
-			}
-		}
-	}
-	if o.replaces {
-		g.report()
-	}
-}
-
-// replace lets go of what is not held any more, and begins to take what is new.
-func (g *guard) replace(holdings []core.Holding) {
-	old := g.units
-	g.units = nil
-	for _, h := range holdings {
-		i := slices.IndexFunc(old, func(u *unit) bool { return u.Resource == h.Resource && u.Epoch == h.Epoch })
-		if i >= 0 {
-			g.units = append(g.units, old[i])
-			continue
-		}
-		u := &unit{Holding: h}
-		g.units = append(g.units, u)
-		g.m.w.do(g.m.w.some(takeWithin), func() { g.hold(u) })
-	}
-}
-
-// hold makes a unit answer, now that nobody else does, and while there is the right to.
-func (g *guard) hold(u *unit) {
-	switch {
-	case g.m.off || !slices.Contains(g.units, u):
-		return
-	case g.paused || g.m.clock.stopped || g.fought(u) || !g.m.now().Before(u.until):
-		g.m.w.do(50*time.Millisecond, func() { g.hold(u) })
-		g.report()
+	if g.stands() {
+		p.inbox = append(p.inbox, events...)
 		return
 	}
-	u.held = true
-	g.m.w.checks.active(g.m, u)
-	g.report()
-}
-
-// fought tells whether a stranger has the addresses of a unit.
-func (g *guard) fought(u *unit) bool { return g.stranger != nil && g.stranger(u.Resource) }
-
-// report tells the core how the units are.
-func (g *guard) report() {
-	m := g.m
-	if !m.acts() || m.life != g.life {
-		return
-	}
-	r := core.Guarded{Class: lease.Gate, Order: g.order}
-	for _, u := range g.units {
-		state, why := bus.ResourceTaking, ""
+	ops := p.machine.Step(g.now(), events...)
+	p.until = p.machine.Until()
+	for _, o := range ops {
 		switch {
-		case u.held:
-			state = bus.ResourceHeld
-		case g.fought(u):
-			state, why = bus.ResourceTrouble, "a stranger answers for its address"
+		case o.Kind == guard.OpReport:
+			g.report(p)
+		case o.Kind == guard.OpProbe:
+			g.act(p, o, nil)
+		case o.Kind.ForGate():
+			p.gate.add(o)
+		default:
+			p.hands.add(o)
 		}
-		r.Units = append(r.Units, core.Unit{Resource: u.Resource, Epoch: u.Epoch, State: state, Reason: why, Idle: u.held && g.idle != nil && g.idle(u.Resource)})
 	}
-	life := m.life
-	m.w.do(m.w.some(tellWithin), func() {
-		if m.life == life && m.acts() {
-			m.step(r)
+	g.pump(p, &p.hands)
+	g.pump(p, &p.gate)
+	g.arm()
+}
+
+// arm makes sure that the guard is woken when it is due.
+func (g *guardian) arm() {
+	p := g.proc
+	if p == nil {
+		return
+	}
+	at := g.when(p.machine.Due())
+	if at == math.MaxInt64 || p.armed != 0 && p.armed <= at {
+		return // it is looked at again then
+	}
+	p.armed = at
+	g.m.w.at(at, event{what: evDo, data: func() {
+		if g.proc == p && p.armed == at {
+			p.armed = 0
+			if g.now() < p.machine.Due() {
+				g.arm()
+				return
+			}
+			g.step(p, guard.Tick{})
+		}
+	}})
+}
+
+// bent looks again at when what is due: the clock has another rate.
+func (g *guardian) bent() {
+	if g != nil && g.proc != nil {
+		g.proc.armed = 0
+		g.arm()
+	}
+}
+
+// when is the moment of the world at which the boot clock shows an instant.
+func (g *guardian) when(i guard.Instant) time.Duration {
+	if i > guard.Instant(math.MaxInt64/2) || g.m.clock.stopped {
+		return math.MaxInt64
+	}
+	return max(g.m.clock.when(g.m.clock.zero.Add(time.Duration(i))), g.m.w.now)
+}
+
+// later has a guard do something in a while, or when it goes on after that.
+func (g *guardian) later(p *process, d time.Duration, f func()) {
+	g.m.w.do(d, func() {
+		switch {
+		case g.proc != p:
+		case g.stands():
+			p.kept = append(p.kept, f)
+		default:
+			f()
 		}
 	})
 }
 
-// serves tells whether the guard's machine answers for a resource now.
-func (g *guard) serves(resource string) (*unit, bool) {
-	if g == nil || g.m.off || g.m.clock.stopped {
-		return nil, false
-	}
-	i := slices.IndexFunc(g.units, func(u *unit) bool { return u.Resource == resource && u.held && g.m.now().Before(u.until) })
-	if i < 0 {
-		return nil, false
-	}
-	return g.units[i], true
+// pause lets the process stand still.
+func (g *guardian) pause() { g.paused = g.proc != nil }
+
+// resume lets it go on.
+func (g *guardian) resume() {
+	g.paused = false
+	g.goOn()
 }
 
-// thawed takes note of what the guard had when its machine stood still.
-func (g *guard) thawed() {
+// goOn lets a process do what it was about to do, and read what came meanwhile, in this order or in the other one.
+func (g *guardian) goOn() {
+	p := g.proc
+	if p == nil || g.stands() {
+		return
+	}
+	inbox, kept := append(p.inbox, guard.Tick{}), p.kept
+	p.inbox, p.kept, p.armed = nil, nil, 0
+	reads := g.m.w.rng.IntN(2) == 0
+	if reads {
+		g.step(p, inbox...)
+	}
+	for _, f := range kept {
+		g.later(p, 0, f)
+	}
+	if !reads {
+		g.step(p, inbox...)
+	}
+}
+
+// kill ends the process. What it did stands in the kernel until its deadlines.
+func (g *guardian) kill() {
+	p := g.proc
+	g.proc, g.paused = nil, false
+	if p != nil && p.peer != nil {
+		p.peer.cut(p)
+	}
+}
+
+// orphaned tells the guard that its supervisor is gone.
+func (g *guardian) orphaned() {
 	if g == nil {
 		return
 	}
-	g.thaw = g.m.w.opt.Times.Terms.Until(g.m.now())
-	g.read()
+	if p := g.proc; p != nil && p.peer != nil && p.peer == g.desk {
+		p.peer = nil
+		g.step(p, guard.Lost{})
+	}
+	g.desk = nil
+}
+
+// powerOff takes everything, in the kernel as well.
+func (g *guardian) powerOff() {
+	if g == nil {
+		return
+	}
+	g.kernel = newKernel(g.kernel.class)
+	g.proc, g.desk, g.paused = nil, nil, false
+}
+
+// thawed lets the guard go on after its machine stood still with its clock.
+func (g *guardian) thawed() {
+	if g == nil {
+		return
+	}
+	g.excuse(g.now().Add(g.m.w.opt.Times.Terms.Gone(g.kernel.class)))
+	for _, a := range g.kernel.addrs {
+		g.expect(a.Address)
+	}
+	g.goOn()
+}
+
+// excuse takes deadlines up to a moment for such as nobody can answer for: see safety.md of what only fencing helps against.
+func (g *guardian) excuse(until guard.Instant) { g.thaw = max(g.thaw, until) }
+
+// passes is until when the machine answers for an address, as things are; zero if it does not.
+func (g *guardian) passes(addr netip.Addr) guard.Instant {
+	if g == nil || g.m.off || g.m.clock.stopped {
+		return 0
+	}
+	return g.kernel.passes(addr, g.now())
+}
+
+// serves tells whether the machine answers for a resource now.
+func (g *guardian) serves(resource string) bool {
+	return g.answers(resource) > 0
+}
+
+// answers is until when the machine answers for all addresses of a resource, as things are; zero if it does not.
+func (g *guardian) answers(resource string) guard.Instant {
+	until := guard.Instant(0)
+	if g == nil {
+		return until
+	}
+	for i, a := range g.m.w.addresses(resource) {
+		if t := g.passes(a); i == 0 || t < until {
+			until = t
+		}
+	}
+	return until
+}
+
+// fought tells whether a stranger has an address.
+func (g *guardian) fought(a guard.Address) bool {
+	resource := g.m.w.resourceOf(a.Prefix.Addr())
+	return g.m.w.strangers[resource] || g.stranger != nil && g.stranger(resource)
 }

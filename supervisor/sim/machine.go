@@ -41,8 +41,8 @@ type machine struct {
 	checks []*check
 	proxy  *proxy // nil = none
 	keeper *keeper
-	guard  *guard // nil = nothing to hold
-	newer  bool   // its frames are those of a later version of the codec
+	guard  *guardian // nil = nothing to hold
+	newer  bool      // its frames are those of a later version of the codec
 
 	// What the checkers know.
 	heard   []sighting                // by place of whom it heard
@@ -121,6 +121,7 @@ func (m *machine) end() {
 		}
 	}
 	m.core, m.life, m.inbox, m.armed, m.checks, m.keeper = nil, 0, nil, 0, nil, nil
+	m.guard.orphaned()
 	m.disk.orders, m.disk.busy = nil, false
 	m.paused = false
 	if m.clock.stopped {
@@ -203,6 +204,9 @@ func (m *machine) step(inputs ...core.Input) {
 	if m.core.Left(now) {
 		m.end()
 		m.left = true
+		if m.w.calm && !m.w.byHand {
+			m.w.restart(m) // it was asked to before all was healed
+		}
 		return
 	}
 	m.arm()
@@ -305,6 +309,7 @@ func (m *machine) resume() {
 	}
 	m.inbox = nil
 	m.step(inputs...)
+	m.guard.awake()
 	if m.keeper != nil {
 		m.keeper.soon(0)
 	}
@@ -326,9 +331,7 @@ func (m *machine) waken() {
 func (m *machine) powerOff() {
 	m.end()
 	m.off = true
-	if m.guard != nil {
-		m.guard.units, m.guard.mail, m.guard.order = nil, nil, 0
-	}
+	m.guard.powerOff()
 	if m.app != nil {
 		m.app.power(false)
 	}

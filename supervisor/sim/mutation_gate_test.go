@@ -27,7 +27,7 @@ func TestUntilNoticed(*testing.T) {
 	}
 	for seed := *first; seed < *first+*count; seed++ {
 		fmt.Printf("\nseed %d\n", seed)
-		if r := run(sim.Random(seed, profiles)); r.Violation != nil {
+		if r := run(sim.Lane(*lane).Random(seed, profiles)); r.Violation != nil {
 			fmt.Printf("\nnoticed: %s\nat: %v\n", r.Violation.Promise, r.Violation)
 			return
 		}
@@ -90,7 +90,7 @@ func (m mutation) simulate(t *testing.T, dir, overlay string, f *finding) {
 		return
 	}
 	said, err := command(t, "supervisor/sim", binary, "-test.run", "^TestUntilNoticed$", "-until-noticed", "-test.timeout", "1h",
-		"-seed", fmt.Sprint(*first), "-seeds", fmt.Sprint(m.seeds))
+		"-seed", fmt.Sprint(*first), "-seeds", fmt.Sprint(m.seeds), "-lane", string(m.lane))
 	f.seeds = uint64(strings.Count(said, "\nseed "))
 	_, after, ok := strings.Cut(said, "\nnoticed: ")
 	switch {

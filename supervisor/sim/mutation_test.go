@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/sim"
 )
 
 const (
@@ -31,6 +33,7 @@ type mutation struct {
 	rule   string   // in a sentence
 	breaks string   // the promise that falls with it
 	seeds  uint64   // the simulator notices within so many; 0 = it is not asked
+	lane   sim.Lane // of those
 	tests  []string // the packages whose tests notice; none = they are not asked
 	edits  []edit
 }
@@ -84,7 +87,7 @@ func parseMutations(content string) ([]mutation, error) {
 }
 
 func parseHead(lines []string) (mutation, error) {
-	m := mutation{name: lines[0]}
+	m := mutation{name: lines[0], lane: sim.Everything}
 	for _, line := range lines[1:] {
 		key, value, _ := strings.Cut(line, ": ")
 		switch {
@@ -97,6 +100,11 @@ func parseHead(lines []string) (mutation, error) {
 			var err error
 			if m.seeds, err = strconv.ParseUint(value, 10, 64); err != nil {
 				return m, fmt.Errorf("%s: %w", m.name, err)
+			}
+		case key == "lane":
+			m.lane = sim.Lane(value)
+			if !slices.Contains(sim.Lanes(), m.lane) {
+				return m, fmt.Errorf("%s: there is no lane %q", m.name, value)
 			}
 		case m.rule == "":
 			m.rule = line

@@ -31,6 +31,7 @@ type Options struct {
 
 	Failback  string        // of the resources
 	Tied      bool          // the first resource is held only where a balancer is in step
+	Weak      bool          // kernels differ in what keeps their deadlines
 	Floor     int           // drain floor; 0 = the default
 	Deadline  time.Duration // of drains
 	SlowStart time.Duration
@@ -48,6 +49,7 @@ type Options struct {
 	Chaos   time.Duration // how long faults happen
 	Settle  time.Duration // how long the cluster has to become right afterwards
 	Quiet   time.Duration // how long nothing must happen then
+	Life    time.Duration // how long the world lives at least; what is left of it is quiet
 	Verbose bool          // keep the trace as text
 }
 
@@ -57,15 +59,48 @@ type Profile struct {
 	Weight int
 }
 
+// Lane is what worlds are about.
+type Lane string
+
+// The lanes.
+const (
+	// Everything is all that a cluster does, with three to seven nodes.
+	Everything Lane = "all"
+	// Addresses is who holds addresses: three or four nodes, which always have some, more faults, and a shorter life. It is for
+	// many worlds.
+	Addresses Lane = "addresses"
+)
+
+// Lanes returns all lanes.
+func Lanes() []Lane { return []Lane{Everything, Addresses} }
+
 // Random draws a world from a seed: its size, its timing, and which faults exist in it.
-func Random(seed uint64, profiles []Profile) Options {
+func (l Lane) Random(seed uint64, profiles []Profile) Options {
+	o := random(seed, profiles)
+	if l != Addresses {
+		return o
+	}
+	rng := rand.New(rand.NewPCG(seed, 3))
+	o.Web, o.Balancers, o.Plain = 1+rng.IntN(2), 1+rng.IntN(2), 0
+	for o.nodes() < leastVoters {
+		o.Web++
+	}
+	for o.nodes() > leastVoters+1 {
+		o.Balancers--
+	}
+	o.Floor = min(o.Floor, o.Web)
+	o.Resources, o.Every, o.Chaos, o.Life = 1+rng.IntN(2), time.Duration(1+rng.IntN(15))*time.Second, 300*time.Second, 0
+	return o
+}
+
+func random(seed uint64, profiles []Profile) Options {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	o := Options{
 		Seed: seed, Times: draw(rng, profiles), Rails: 1 + rng.IntN(2), Web: 1 + rng.IntN(4), Balancers: 1 + rng.IntN(3),
 		StateFile: rng.IntN(4) > 0, Flap: rng.IntN(4) == 0, Codec: rng.IntN(20) == 0, Snapshots: uint64(8 + rng.IntN(200)),
 		Sync:  []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)],
 		Every: time.Duration(1+rng.IntN(30)) * time.Second, MaxFaults: -1,
-		Chaos: 400 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second,
+		Chaos: 400 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second, Life: 10 * time.Minute,
 	}
 	switch rng.IntN(4) {
 	case 0:
@@ -97,7 +132,7 @@ func Random(seed uint64, profiles []Profile) Options {
 		}
 	}
 	o.Resources, o.Failback = []int{0, 0, 1, 2}[rng.IntN(4)], []string{"", "", cluster.FailbackImmediately, "after 10s"}[rng.IntN(4)]
-	o.Tied = rng.IntN(2) == 0
+	o.Tied, o.Weak = rng.IntN(2) == 0, rng.IntN(2) == 0
 	return o
 }
 
@@ -119,8 +154,8 @@ func (o Options) nodes() int { return o.Web + o.Balancers + o.Witnesses }
 
 // String names the world in a line.
 func (o Options) String() string {
-	return fmt.Sprintf("seed %d: %s, %d web, %d balancers, %d witnesses, %d agentless, %d rails, clocks ±%.1f %%, a fault every %s of %v",
-		o.Seed, o.Times.Profile, o.Web, o.Balancers, o.Witnesses, o.Plain, o.Rails, float64(o.ClockPPM)/10_000, o.Every, o.Kinds)
+	return fmt.Sprintf("seed %d: %s, %d web, %d balancers, %d witnesses, %d agentless, %d addresses, %d rails, clocks ±%.1f %%, a fault every %s of %v",
+		o.Seed, o.Times.Profile, o.Web, o.Balancers, o.Witnesses, o.Plain, o.Resources, o.Rails, float64(o.ClockPPM)/10_000, o.Every, o.Kinds)
 }
 
 func (o Options) judge() health.JudgeParams {
@@ -156,6 +191,9 @@ func (o Options) spec() cluster.Spec {
 		r := cluster.ResourceSpec{
 			Name: fmt.Sprintf("vip%d", i+1), Failback: o.Failback,
 			VIP: &cluster.VIPSpec{Addresses: []string{fmt.Sprintf("10.0.2.%d/24", i+1)}, Interface: "eth0"},
+		}
+		if i > 0 {
+			r.VIP.Addresses = append(r.VIP.Addresses, fmt.Sprintf("2001:db8::%d/64", i+1))
 		}
 		if i == 0 {
 			r.Prefer = []cluster.NodeID{s.Nodes[len(s.Nodes)-1-o.Witnesses].Name}

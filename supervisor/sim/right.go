@@ -107,7 +107,7 @@ func (w *World) resourcesWrong(state cluster.State) string {
 			return fmt.Sprintf("%s is held by %s, which lets it go or is lost", spec.Name, r.Holder)
 		}
 		m := w.machine(string(r.Holder))
-		if _, ok := m.guard.serves(spec.Name); !ok {
+		if !m.guard.serves(spec.Name) {
 			return fmt.Sprintf("%s is held by %s, and nothing answers", spec.Name, r.Holder)
 		}
 		if _, timed := spec.FailbackAfter(); timed && len(spec.Prefer) > 0 && r.Holder != spec.Prefer[0] && state.Node(r.Holder).Mode != cluster.ModeMaintenance {

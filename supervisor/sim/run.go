@@ -45,7 +45,11 @@ func (w *World) heal() {
 	w.say("FAULT", "everything is healed")
 	w.calm = true
 	w.net.heal()
+	clear(w.strangers)
 	for _, m := range w.machines {
+		if m.guard != nil {
+			m.guard.balks = false
+		}
 		m.powerOn()
 		m.slow, m.disk.sync, m.disk.broken = 0, w.opt.Sync, false
 		m.resume()
@@ -61,8 +65,6 @@ func (w *World) heal() {
 	}
 	for _, m := range w.nodes {
 		w.in(w.some(time.Second), event{what: evStart, to: m})
-		// One that is leaving just now ends, and comes back.
-		w.in(3*time.Second, event{what: evStart, to: m})
 	}
 	w.railsChanged()
 }
@@ -153,7 +155,7 @@ func (w *World) stayQuiet() {
 			states[m.name] = m.core.State().Index
 		}
 	}
-	w.pass(max(w.now+w.opt.Quiet, w.opt.Chaos+2*w.opt.Settle+w.opt.Quiet))
+	w.pass(max(w.now+w.opt.Quiet, w.opt.Life))
 	for _, m := range w.nodes {
 		if m.acts() && m.core.State().Index != states[m.name] {
 			w.violate("quiet is quiet (L11)", "%s decides within %s of quiet: from %d to %d", m.name, w.now-began, states[m.name], m.core.State().Index)

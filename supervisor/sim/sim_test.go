@@ -18,6 +18,7 @@ import (
 var (
 	first = flag.Uint64("seed", 1, "the first seed")
 	count = flag.Uint64("seeds", 20, "how many seeds")
+	lane  = flag.String("lane", string(sim.Everything), "what worlds are about")
 	trace = flag.String("trace", "", "write the trace of a failed seed to this file")
 )
 
@@ -45,7 +46,7 @@ func run(o sim.Options) sim.Result {
 func TestSeeds(t *testing.T) {
 	var sum sim.Tally
 	for seed := *first; seed < *first+*count; seed++ {
-		r := run(sim.Random(seed, profiles))
+		r := run(sim.Lane(*lane).Random(seed, profiles))
 		sum.Add(r.Tally)
 		if r.Violation != nil {
 			t.Errorf("%v\n%v", r.Options, r.Violation)

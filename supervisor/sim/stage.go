@@ -175,7 +175,6 @@ func (s *Stage) begin() {
 	s.w.say("STAGE", "the script begins")
 	s.keepSampling()
 	s.keepLookingAtRails()
-	s.keepReporting()
 	if s.client != nil {
 		s.client.begin()
 	}

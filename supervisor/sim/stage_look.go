@@ -136,8 +136,7 @@ func (s sight) Holds(_ context.Context, resource, machine string) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	_, serves := m.guard.serves(resource)
-	return serves, nil
+	return m.guard.serves(resource), nil
 }
 
 // Twice tells whether two machines answer for a resource now. One that stood still with its clock knows nothing of the time that
@@ -145,7 +144,7 @@ func (s sight) Holds(_ context.Context, resource, machine string) (bool, error) 
 func (s sight) Twice(resource string) (seen string, twice bool, err error) {
 	var all []string
 	for _, m := range s.w.nodes {
-		if u, serves := m.guard.serves(resource); serves && u.until.After(m.guard.thaw) {
+		if until := m.guard.answers(resource); m.guard != nil && until > m.guard.thaw {
 			all = append(all, string(m.name))
 		}
 	}

@@ -14,16 +14,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 )
 
-const (
-	// guardReports is how often a guard says how it stands when nothing happens.
-	guardReports = time.Second
-	// guardSilent is how long a guard may say nothing before its supervisor puts another one in its place.
-	guardSilent = 3 * guardReports
-	// guardBegins is the longest time that a new guard takes until it holds what the former one did.
-	guardBegins = 50 * time.Millisecond
-	// unusedFor is how long nobody must have asked for an address that is idle.
-	unusedFor = time.Second
-)
+// unusedFor is how long nobody must have asked for an address that is idle.
+const unusedFor = time.Second
 
 // errNoGuard is why a guard cannot be hit.
 var errNoGuard = errors.New("no guard runs there")
@@ -31,7 +23,6 @@ var errNoGuard = errors.New("no guard runs there")
 // hands are what the script did to the guards, and by hand to addresses.
 type hands struct {
 	dumb      []time.Duration // by machine: until when its guard is paused
-	lives     []int           // by machine: counts its guards
 	strangers map[string][]*machine
 }
 
@@ -44,9 +35,13 @@ func (s *Stage) give(c script.Cluster) {
 		Balancer: balancerName, Interface: "eth0", Address: func(i int) string { return fmt.Sprintf("10.0.2.%d/24", i+1) },
 	})
 	machines := len(s.w.machines)
-	s.hands = hands{dumb: make([]time.Duration, machines), lives: make([]int, machines), strangers: map[string][]*machine{}}
+	s.hands = hands{dumb: make([]time.Duration, machines), strangers: map[string][]*machine{}}
 	for _, m := range s.w.nodes {
-		m.guard = &guard{m: m, idle: s.idle, stranger: func(resource string) bool { return s.strange(m, resource) }}
+		g := s.w.newGuardian(m)
+		g.idle = s.idle
+		g.stranger = func(resource string) bool { return s.strange(m, resource) }
+		g.replaced = func() { s.tell(moments.OfReplaced(s.Now(), guardOf(m))) }
+		m.guard = g
 	}
 }
 
@@ -92,24 +87,11 @@ func (s *Stage) answering(resource string) *machine {
 		return nil
 	}
 	for _, m := range s.w.nodes {
-		if _, serves := m.guard.serves(resource); serves && !s.cuts.fromOutside(s.w.now, m) {
+		if m.guard.serves(resource) && !s.cuts.fromOutside(s.w.now, m) {
 			return m
 		}
 	}
 	return nil
-}
-
-// keepReporting lets every guard say how it stands, as it does when nothing happens.
-func (s *Stage) keepReporting() {
-	if len(s.cluster.Resources) == 0 {
-		return
-	}
-	for _, m := range s.w.nodes {
-		if g := m.guard; !g.paused && !m.off && !m.clock.stopped {
-			g.report()
-		}
-	}
-	s.w.do(guardReports, s.keepReporting)
 }
 
 // runningGuard returns the machine of that name, which has a guard that runs, be it paused.
@@ -128,35 +110,9 @@ func (s *Stage) runningGuard(name string) (*machine, error) {
 func (s *Stage) killGuard(f script.Fault) error {
 	m, err := s.runningGuard(f.Node)
 	if err == nil {
-		s.endGuard(m)
+		m.guard.kill()
 	}
 	return err
-}
-
-func (s *Stage) endGuard(m *machine) {
-	m.guard.paused = true
-	s.hands.lives[m.index]++
-	s.hands.dumb[m.index] = 0
-	s.keepBeginning(m, s.hands.lives[m.index])
-}
-
-// keepBeginning begins a new guard as soon as there is a supervisor to do it. It takes up what it finds.
-func (s *Stage) keepBeginning(m *machine, life int) {
-	s.w.do(s.w.some(guardBegins), func() {
-		switch {
-		case s.hands.lives[m.index] != life:
-		case !m.acts():
-			s.keepBeginning(m, life)
-		default:
-			s.resumeGuard(m)
-		}
-	})
-}
-
-func (s *Stage) resumeGuard(m *machine) {
-	s.hands.dumb[m.index] = 0
-	m.guard.paused = false
-	m.guard.read()
 }
 
 // pauseGuard lets a guard stand still. Its supervisor does not bear that for long.
@@ -165,39 +121,19 @@ func (s *Stage) pauseGuard(f script.Fault) error {
 	if err != nil {
 		return err
 	}
-	until, life := &s.hands.dumb[m.index], s.hands.lives[m.index]
-	already := m.guard.paused && *until > 0
-	if m.guard.paused && !already {
+	p, until := m.guard.proc, &s.hands.dumb[m.index]
+	if p == nil {
 		return errNoGuard // it was killed just now
 	}
-	*until = longer(already, *until, s.w.now+f.For)
-	m.guard.paused = true
+	*until = longer(m.guard.paused, *until, s.w.now+f.For)
+	m.guard.pause()
 	s.w.do(f.For, func() {
-		if s.hands.lives[m.index] == life && m.guard.paused && *until <= s.w.now {
-			s.resumeGuard(m)
+		if m.guard.proc == p && m.guard.paused && *until <= s.w.now {
+			m.guard.resume()
 			s.tellResumed(guardOf(m))
 		}
 	})
-	if !already {
-		s.keepListening(m, life, s.w.now)
-	}
 	return nil
-}
-
-// keepListening puts another guard in the place of one that says nothing to its supervisor.
-func (s *Stage) keepListening(m *machine, life int, since time.Duration) {
-	s.w.do(guardReports/10, func() {
-		switch {
-		case s.hands.lives[m.index] != life || !m.guard.paused:
-		case !m.acts():
-			s.keepListening(m, life, s.w.now) // nobody listens
-		case s.w.now-since < guardSilent:
-			s.keepListening(m, life, since)
-		default:
-			s.endGuard(m)
-			s.tell(moments.OfReplaced(s.Now(), guardOf(m)))
-		}
-	})
 }
 
 // forget ends what a machine that loses its power had of addresses.
@@ -206,9 +142,7 @@ func (s *Stage) forget(m *machine) {
 		s.hands.strangers[r.Name] = slices.DeleteFunc(s.hands.strangers[r.Name], func(o *machine) bool { return o == m })
 	}
 	if m.guard != nil {
-		m.guard.paused = false // the next one begins with the next supervisor
-		s.hands.lives[m.index]++
-		s.hands.dumb[m.index] = 0
+		s.hands.dumb[m.index] = 0 // the next one begins with the next supervisor
 	}
 }
 
@@ -238,8 +172,7 @@ func (s *Stage) addByHand(f script.Fault) error {
 }
 
 func (s *Stage) hasIt(m *machine, resource string) bool {
-	_, serves := m.guard.serves(resource)
-	return serves || slices.Contains(s.hands.strangers[resource], m)
+	return m.guard.serves(resource) || slices.Contains(s.hands.strangers[resource], m)
 }
 
 // delByHand takes an address away from whoever has it. A guard takes it again.
@@ -248,10 +181,12 @@ func (s *Stage) delByHand(f script.Fault) error {
 	if err != nil {
 		return err
 	}
-	if u, serves := m.guard.serves(f.Peer); serves {
-		u.held = false
-		s.w.do(s.w.some(takeWithin), func() { m.guard.hold(u) })
-		m.guard.report()
+	if m.guard.serves(f.Peer) {
+		for _, a := range slices.Clone(m.guard.kernel.addrs) {
+			if s.w.resourceOf(a.Prefix.Addr()) == f.Peer {
+				m.guard.takeAway(a.Address)
+			}
+		}
 		return nil
 	}
 	i := slices.Index(s.hands.strangers[f.Peer], m)

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/bus"
 	"github.com/evenkeel-ha/evenkeel/supervisor/cluster"
 	"github.com/evenkeel-ha/evenkeel/supervisor/core"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
 // World is a cluster and all that it runs on.
@@ -32,13 +35,15 @@ type World struct {
 	tally    Tally
 	trace    trace
 	asked    map[string]asked // requests under way
-	requests int
-	broken   *Violation
-	steps    uint64
-	wiped    bool     // a disk is lost already
-	calm     bool     // no process is started again by itself
-	byHand   bool     // nobody starts a process again that ended by itself
-	journal  *journal // nil = nobody reads what nodes tell
+
+	strangers map[string]bool // resources whose addresses somebody else has
+	requests  int
+	broken    *Violation
+	steps     uint64
+	wiped     bool     // a disk is lost already
+	calm      bool     // no process is started again by itself
+	byHand    bool     // nobody starts a process again that ended by itself
+	journal   *journal // nil = nobody reads what nodes tell
 }
 
 // New makes a world; nothing has happened in it yet.
@@ -47,7 +52,7 @@ func New(o Options) *World {
 	binary.LittleEndian.PutUint64(key[:], o.Seed)
 	w := &World{
 		opt: o, spec: o.spec(), rng: rand.New(rand.NewPCG(o.Seed, 2)), dice: rand.NewChaCha8(key),
-		asked: map[string]asked{},
+		asked: map[string]asked{}, strangers: map[string]bool{},
 	}
 	w.trace.verbose = o.Verbose
 	sealer, err := bus.NewSealer(key[:], "sim")
@@ -67,7 +72,7 @@ func New(o Options) *World {
 	}
 	if o.Resources > 0 {
 		for _, m := range w.nodes {
-			m.guard = &guard{m: m}
+			m.guard = w.newGuardian(m)
 		}
 	}
 	for i := range o.Balancers {
@@ -95,6 +100,37 @@ func (w *World) addMachine(name cluster.NodeID) *machine {
 	m.newer = w.opt.Codec && w.rng.IntN(2) == 0
 	w.machines = append(w.machines, m)
 	return m
+}
+
+// class draws what keeps deadlines in the kernel of a machine.
+func (w *World) class() lease.Class {
+	if !w.opt.Weak {
+		return lease.Gate
+	}
+	return []lease.Class{lease.Gate, lease.TimedSet, lease.Address}[w.rng.IntN(3)]
+}
+
+// addresses are those of a resource.
+func (w *World) addresses(resource string) []netip.Addr {
+	spec, ok := w.spec.Resource(resource)
+	if !ok {
+		return nil
+	}
+	var out []netip.Addr
+	for _, p := range spec.VIP.Prefixes() {
+		out = append(out, p.Addr())
+	}
+	return out
+}
+
+// resourceOf is the resource that an address is of.
+func (w *World) resourceOf(a netip.Addr) string {
+	for _, r := range w.spec.Resources {
+		if slices.Contains(w.addresses(r.Name), a) {
+			return r.Name
+		}
+	}
+	return ""
 }
 
 func (w *World) machine(name string) *machine {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
+	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
+)
+
+// TestKernel: what ends a right in the kernels of the three classes, when an act looked at the clock at zero and came to the kernel at
+// some other moment.
+func TestKernel(t *testing.T) {
+	at := func(d time.Duration) guard.Instant { return guard.Instant(d) }
+	vip := guard.Address{Prefix: netip.MustParsePrefix("10.0.2.1/24"), Interface: "eth0"}
+	const right = 1200 * time.Millisecond
+	for _, tc := range []struct {
+		class lease.Class
+		late  time.Duration // from the look at the clock until the kernel is told
+		until time.Duration
+	}{
+		{lease.Gate, 0, right},
+		{lease.Gate, time.Second, right},
+		{lease.TimedSet, 0, right},
+		{lease.TimedSet, time.Second, right + time.Second},
+		{lease.Address, 0, 2 * time.Second},
+		{lease.Address, time.Second, 3 * time.Second},
+	} {
+		k := newKernel(tc.class)
+		now := at(tc.late)
+		k.keep(vip, now.Add(lifetimeOf(right, 0)))
+		k.set(vip.Gated(), at(right), at(0), now)
+		if got := k.passes(vip.Prefix.Addr(), at(right-1)); got != at(tc.until) {
+			t.Errorf("%s, told %s late: packets pass until %d, not %s", tc.class, tc.late, got, tc.until)
+		}
+		if got := k.passes(vip.Prefix.Addr(), at(tc.until)); got != 0 {
+			t.Errorf("%s, told %s late: packets pass at the end, until %d", tc.class, tc.late, got)
+		}
+		k.drop(vip)
+		if k.passes(vip.Prefix.Addr(), now) != 0 || k.keeps(vip) != 0 {
+			t.Errorf("%s: an address that is gone answers", tc.class)
+		}
+	}
+}
+
+// TestLifetimeOf: the last second of a lifetime is begun.
+func TestLifetimeOf(t *testing.T) {
+	for _, tc := range []struct{ valid, late, want time.Duration }{
+		{time.Nanosecond, 0, time.Second},
+		{time.Second, 0, time.Second},
+		{time.Second + 1, 0, 2 * time.Second},
+		{1200 * time.Millisecond, 900 * time.Millisecond, 2900 * time.Millisecond},
+	} {
+		if got := lifetimeOf(tc.valid, tc.late); got != tc.want {
+			t.Errorf("%s is kept for %s, not %s", tc.valid, got, tc.want)
+		}
+	}
+}
