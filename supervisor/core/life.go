@@ -16,7 +16,7 @@ const (
 	// and, where it led, another node leads.
 	leaveWait = 1500 * time.Millisecond
 	// handWait is how long it waits if it holds anything, until that is handed over: what is left to run out instead is missed
-	// for longer than a second.
+	// for longer than a second. In maintenance nothing is handed over, so that a supervisor can be restarted and find it there.
 	handWait = 10 * time.Second
 )
 
@@ -31,7 +31,7 @@ func (c *Core) leave() {
 		return // nobody can answer
 	}
 	c.leaveBy = c.now.Add(leaveWait)
-	if c.holdsAnything() {
+	if c.holdsAnything() && c.state.Node(c.cfg.Name).Mode != cluster.ModeMaintenance {
 		c.leaveBy = c.now.Add(handWait)
 	}
 	c.handOver()

@@ -196,6 +196,29 @@ func TestDeadGuardIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestStopOfAHolder: whoever holds something waits until it is handed over, but for what in maintenance nobody takes from it.
+func TestStopOfAHolder(t *testing.T) {
+	for name, c := range map[string]struct {
+		more []cluster.Body
+		want time.Duration
+	}{
+		"it is to be handed over":      {nil, 10 * time.Second},
+		"in maintenance it stays here": {[]cluster.Body{cluster.SetMode{Node: "n1", Mode: cluster.ModeMaintenance}}, 1500 * time.Millisecond},
+	} {
+		a := admitted(t, append([]cluster.Body{withVIP(), given("n1")}, c.more...)...)
+		a.step(0, a.from("n2", knows(a)))
+		a.pass(lan.Beat)
+		asked := a.now
+		a.step(0, a.from("n2", knows(a)), core.Leave{})
+		for !a.Left(a.now) && a.now.Sub(asked) < time.Minute {
+			a.step(lan.Pulse, a.from("n2", knows(a)))
+		}
+		if got := a.now.Sub(asked); got < c.want || got > c.want+lan.Pulse {
+			t.Errorf("%s: it waits for %s, not %s", name, got, c.want)
+		}
+	}
+}
+
 // TestLapse: a voter says that nothing of a life can act any more once it has waited long enough since it heard the life last, and
 // only of lives that the log knows to be over and that hold something.
 func TestLapse(t *testing.T) {
