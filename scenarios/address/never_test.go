@@ -20,6 +20,7 @@ var (
 	runs   = flag.Int("runs", 0, "how many random faults TestRandomFaults lets the holder meet")
 	seed   = flag.Uint64("seed", 1, "which faults those are")
 	timing = flag.String("timing", "lan", "timing profile of their cluster")
+	class  = flag.String("class", "gate", "class of the gates there")
 )
 
 // fault is something that keeps the holder from doing what it should, while its kernel goes on.
@@ -125,7 +126,7 @@ func TestRandomFaults(t *testing.T) {
 		return
 	}
 	rng := rand.New(rand.NewPCG(*seed, 0))
-	s := open(t, options{timing: *timing})
+	s := open(t, options{timing: *timing, class: *class})
 	all := append(faults(),
 		fault{"haproxy dies", func(_ *stand, m *fleet.Machine) error { return m.Kept().Kill(context.Background()) }, start},
 		fault{"supervisor killed", func(_ *stand, m *fleet.Machine) error { return m.Supervisor.Signal(syscall.SIGKILL) }, start},

@@ -215,14 +215,12 @@ func (w *World) inflictMachine(k Kind) {
 		m.slow = w.some(200 * time.Millisecond)
 		w.undo(d, func() { m.slow = 0 })
 	case PauseGuard:
-		if g := m.guard; g != nil {
-			g.pause()
-			p := g.proc
-			w.do(d, func() {
-				if g.proc == p {
-					g.resume()
-				}
-			})
+		switch inAct := w.rng.IntN(2) == 0; {
+		case m.guard == nil:
+		case inAct:
+			m.guard.trips = d
+		default:
+			m.guard.pauseFor(d)
 		}
 	}
 }

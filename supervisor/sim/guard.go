@@ -18,6 +18,7 @@ type guardian struct {
 	proc   *process // nil = none runs
 	desk   *desk    // of the supervisor that runs; nil = it never had anything to say
 	paused bool
+	trips  time.Duration // it is paused for so long in the middle of its next act; 0 = it is not
 	balks  bool          // the kernel refuses what it is asked for, or does it and says that it failed
 	thaw   guard.Instant // deadlines up to this one may rest on what was known before the machine, or an act of its guard, stood still
 
@@ -140,6 +141,17 @@ func (g *guardian) later(p *process, d time.Duration, f func()) {
 // pause lets the process stand still.
 func (g *guardian) pause() { g.paused = g.proc != nil }
 
+// pauseFor lets it stand still for a while.
+func (g *guardian) pauseFor(d time.Duration) {
+	g.pause()
+	p := g.proc
+	g.m.w.do(d, func() {
+		if g.proc == p {
+			g.resume()
+		}
+	})
+}
+
 // resume lets it go on.
 func (g *guardian) resume() {
 	g.paused = false
@@ -193,7 +205,7 @@ func (g *guardian) powerOff() {
 		return
 	}
 	g.kernel = newKernel(g.kernel.class)
-	g.proc, g.desk, g.paused = nil, nil, false
+	g.proc, g.desk, g.paused, g.trips = nil, nil, false, 0
 }
 
 // thawed lets the guard go on after its machine stood still with its clock.

@@ -56,6 +56,10 @@ func (g *guardian) act(p *process, o guard.Op, l *lane) {
 		if o.Kind == guard.OpProbe {
 			takes += probeWithin
 		}
+		if g.trips > 0 {
+			g.pauseFor(g.trips)
+			g.trips = 0
+		}
 		g.later(p, takes, func() {
 			var ev guard.Event = g.kernel.look()
 			if o.Kind != guard.OpLook {

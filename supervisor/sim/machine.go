@@ -34,7 +34,8 @@ type machine struct {
 	opened []core.Input // what the last parcel held
 	window bus.Window
 	armed  time.Duration // when the core is woken; 0 = not at all
-	left   bool          // the process ended in good order
+	leaves bool          // the process was asked to end in good order
+	left   bool          // it did
 	rails  []core.Rail
 
 	app    *app // nil = none
@@ -86,7 +87,7 @@ func (m *machine) start() {
 	m.disk.broken = false
 	m.lives++
 	m.life = m.lives
-	m.window, m.inbox, m.left, m.fault, m.paused = bus.Window{}, nil, false, "", false
+	m.window, m.inbox, m.leaves, m.left, m.fault, m.paused = bus.Window{}, nil, false, false, "", false
 	m.heard, m.began, m.backed, m.words = make([]sighting, len(m.w.machines)), m.now(), time.Time{}, newLastWords()
 	m.heardOf = map[installation]sighting{}
 	c, err := core.New(m.now(), core.Config{

@@ -121,6 +121,7 @@ func otherVoters(spec cluster.Spec, i int) []cluster.NodeSpec {
 // leave stops a supervisor in good order.
 func (w *World) leave(m *machine) {
 	if m.acts() {
+		m.leaves = true
 		m.step(core.Leave{})
 	}
 }

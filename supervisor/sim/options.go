@@ -89,7 +89,7 @@ func (l Lane) Random(seed uint64, profiles []Profile) Options {
 		o.Balancers--
 	}
 	o.Floor = min(o.Floor, o.Web)
-	o.Resources, o.Every, o.Chaos, o.Life = 1+rng.IntN(2), time.Duration(1+rng.IntN(15))*time.Second, 300*time.Second, 0
+	o.Resources, o.Every, o.Chaos, o.Life = 1+rng.IntN(2), time.Duration(1+rng.IntN(15))*time.Second, 200*time.Second, 0
 	return o
 }
 
@@ -100,7 +100,7 @@ func random(seed uint64, profiles []Profile) Options {
 		StateFile: rng.IntN(4) > 0, Flap: rng.IntN(4) == 0, Codec: rng.IntN(20) == 0, Snapshots: uint64(8 + rng.IntN(200)),
 		Sync:  []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)],
 		Every: time.Duration(1+rng.IntN(30)) * time.Second, MaxFaults: -1,
-		Chaos: 400 * time.Second, Settle: 70 * time.Second, Quiet: 60 * time.Second, Life: 10 * time.Minute,
+		Chaos: 400 * time.Second, Settle: 90 * time.Second, Quiet: 60 * time.Second, Life: 10 * time.Minute,
 	}
 	switch rng.IntN(4) {
 	case 0:

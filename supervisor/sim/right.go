@@ -61,6 +61,8 @@ func (w *World) nodeWrong(m, first *machine) string {
 	me := state.Node(m.name)
 	leader := w.machine(string(m.core.Leader()))
 	switch {
+	case m.leaves:
+		return "it is about to stop"
 	case m.core.Authority() != "":
 		return m.core.Authority()
 	case leader == nil || !leader.acts():
