@@ -137,6 +137,9 @@ func (c *checkers) member(m *machine) {
 func (c *checkers) read(m *machine, events []core.Event) {
 	voters := m.core.Voters()
 	steady := slices.Equal(m.logged, voters)
+	if !steady {
+		m.former = m.logged
+	}
 	m.logged = voters
 	for i := range events {
 		if e := events[i].Event; c.decided(m, e) && steady {

@@ -51,6 +51,7 @@ type machine struct {
 	number  number                    // the newest that it used
 	words   *lastWords                // that its process heard
 	logged  []cluster.NodeID          // who voted in the log when it last read something in it
+	former  []cluster.NodeID          // who did before that changed last
 	began   time.Time                 // of the process, by its clock
 	backed  time.Time                 // until when it last said that a majority stands behind it, and we found it true
 	stopped time.Time                 // when the process was last kept from running, by its clock
