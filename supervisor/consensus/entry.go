@@ -51,6 +51,12 @@ type Append struct {
 	tick uint64
 }
 
+// Empty tells that there is nothing to write. Raft has answers wait for whatever was handed out before, be it that they rest on
+// nothing new: such as that to a pre-vote, which changes nothing.
+func (a *Append) Empty() bool {
+	return a.Restore == nil && len(a.Entries) == 0 && a.Hard == nil && a.Snapshot == nil
+}
+
 // Restored is what the disk gave back after a start. The zero value is a blank replica, which waits to be added by a leader.
 type Restored struct {
 	Hard HardState

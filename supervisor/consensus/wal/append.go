@@ -17,6 +17,9 @@ const entryHeadLen = 8 + 1
 // Append makes everything in it durable in one transaction. An error breaks the store: the process must end or carry on without
 // consensus, and only a new start tells what the disk holds.
 func (s *Store) Append(a *consensus.Append) error {
+	if a.Empty() {
+		return s.broken // all that was handed out before it is durable
+	}
 	err := s.update(func(tx *bbolt.Tx) error {
 		w, err := newWriter(tx)
 		if err != nil {

@@ -252,11 +252,17 @@ func TestFailedWriteBreaksForGood(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Append(&consensus.Append{}); err != nil {
+		t.Fatalf("with nothing to write: %v", err)
+	}
 	a := &consensus.Append{Hard: &consensus.HardState{Term: 2, Vote: 5, Commit: 1}}
 	for range 2 {
 		if err := s.Append(a); !errors.Is(err, ErrBroken) {
 			t.Fatalf("append: %v", err)
 		}
+	}
+	if err := s.Append(&consensus.Append{}); !errors.Is(err, ErrBroken) {
+		t.Fatalf("with nothing to write, after a failed write: %v", err)
 	}
 	if _, err := s.NextBoot(); !errors.Is(err, ErrBroken) {
 		t.Fatalf("boot: %v", err)
