@@ -108,6 +108,7 @@ func (w *world) resources() []cluster.ResourceView {
 				Node: id, Preferred: slices.Contains(spec.Prefer, id), Banned: slices.Contains(r.Banned, id), Unfit: cmp.Or(w.state.Unfit(spec.Name, id), w.unfit[id]),
 			})
 		}
+		v.Next = heir(v)
 		said := w.said[spec.Name]
 		switch {
 		case r.Holder == "" && r.Disabled:

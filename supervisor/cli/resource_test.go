@@ -73,6 +73,9 @@ func TestResourceLook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			view := heldView()
 			c.change(&view, &view.Resources[0])
+			for i, r := range view.Resources {
+				view.Resources[i].Next = heir(r)
+			}
 			if got := c.errand.look(view); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
@@ -88,22 +91,6 @@ func TestResourceErrand(t *testing.T) {
 	}
 	if _, err := newResourceErrand("vip", api.ResourceRequest{}, nil); err == nil {
 		t.Error("an answer without events is waited for")
-	}
-}
-
-// TestBest holds the choice of the next holder against the rules of placement.
-func TestBest(t *testing.T) {
-	node := func(name cluster.NodeID, preferred bool, holds int, unfit string) cluster.CandidateView {
-		return cluster.CandidateView{Node: name, Preferred: preferred, Holds: holds, Unfit: unfit}
-	}
-	for want, candidates := range map[cluster.NodeID][]cluster.CandidateView{
-		"":   {node("n0", true, 0, ""), node("n1", false, 0, "down")},
-		"n1": {node("n0", true, 0, ""), node("n1", true, 5, ""), node("n2", true, 0, ""), node("n3", false, 0, "")},
-		"n3": {node("n0", false, 0, ""), node("n1", true, 0, "down"), node("n2", false, 2, ""), node("n3", false, 1, ""), node("n4", false, 1, "")},
-	} {
-		if got := best(cluster.ResourceView{Holder: "n0", Candidates: candidates}); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
 	}
 }
 

@@ -85,7 +85,7 @@ func (e resourceErrand) banned(r cluster.ResourceView) look {
 }
 
 func (e resourceErrand) enabled(r cluster.ResourceView) look {
-	if r.State == cluster.ResourceNobody && best(r) == "" {
+	if r.State == cluster.ResourceNobody && r.Next == "" {
 		return look{isLost, "it is enabled, and nobody can hold it" + colon(r.Reason)}
 	}
 	return heldWhere(r, true)
@@ -141,20 +141,6 @@ func resourceOf(view cluster.View, name string) (cluster.ResourceView, bool) {
 		return cluster.ResourceView{}, false
 	}
 	return view.Resources[i], true
-}
-
-// best returns the node that would get the resource if its holder did not have
-// it, by the rules of the package placement; empty if none can hold it.
-func best(r cluster.ResourceView) cluster.NodeID {
-	var out cluster.CandidateView
-	for _, c := range r.Candidates {
-		switch {
-		case c.Node == r.Holder || c.Unfit != "":
-		case out.Node == "", !out.Preferred && c.Holds < out.Holds:
-			out = c
-		}
-	}
-	return out.Node
 }
 
 func colon(reason string) string {

@@ -14,10 +14,10 @@ func (c *inquiry) loss() []moveWord {
 	if c.r.State == cluster.ResourceUnheard {
 		when = "a majority does not hear " + c.name()
 	}
-	if c.next == "" {
+	if c.r.Next == "" {
 		return []moveWord{{when, "nobody takes over: no other node can hold it now"}}
 	}
-	out := []moveWord{{when, fmt.Sprintf("%s takes over %s", c.next, c.proof())}}
+	out := []moveWord{{when, fmt.Sprintf("%s takes over %s", c.r.Next, c.proof())}}
 	if c.r.Requires == cluster.ProofLease {
 		out = append(out, moveWord{"evenkeel hangs on " + c.name(), "the same: " + c.stop()})
 	}
@@ -29,7 +29,7 @@ func (c *inquiry) loss() []moveWord {
 
 // proven is what a lost holder is waited for.
 func (c *inquiry) proven() moveWord {
-	m := moveWord{"the right of " + c.name() + " has run out", string(c.next) + " takes over"}
+	m := moveWord{"the right of " + c.name() + " has run out", string(c.r.Next) + " takes over"}
 	switch c.r.Requires {
 	case cluster.ProofLease:
 		if c.r.Takeover != "" {
@@ -40,7 +40,7 @@ func (c *inquiry) proven() moveWord {
 	case cluster.ProofFencing:
 		m.If = c.name() + " is proven to be cut off"
 	}
-	if c.next == "" {
+	if c.r.Next == "" {
 		return moveWord{"a node can hold it again", "that node takes over, as soon as it is safe"}
 	}
 	return m
@@ -79,11 +79,11 @@ func (c *inquiry) stop() string {
 func (c *inquiry) afterwards() string {
 	for _, n := range c.r.Candidates {
 		if n.Node == c.r.Holder && n.Preferred {
-			return c.home(c.next)
+			return c.home(c.r.Next)
 		}
-		if n.Node == c.next {
+		if n.Node == c.r.Next {
 			break
 		}
 	}
-	return fmt.Sprintf("it stays on %s", c.next)
+	return fmt.Sprintf("it stays on %s", c.r.Next)
 }

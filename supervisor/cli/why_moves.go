@@ -45,8 +45,8 @@ func (c *inquiry) command(verb string, more ...string) string {
 
 // given is what becomes of what nobody holds.
 func (c *inquiry) given() moveWord {
-	if c.next != "" {
-		return moveWord{unchanged, fmt.Sprintf("%s is about to get it", c.next)}
+	if c.r.Next != "" {
+		return moveWord{unchanged, fmt.Sprintf("%s is about to get it", c.r.Next)}
 	}
 	return moveWord{"a node can hold it again", "that node gets it at once"}
 }
@@ -59,8 +59,8 @@ func (c *inquiry) letGo() moveWord {
 		return moveWord{when, c.name() + " takes it again"}
 	case c.r.To != "":
 		return moveWord{when, string(c.r.To) + " gets it"}
-	case c.next != "":
-		return moveWord{when, string(c.next) + " gets it, as things stand"}
+	case c.r.Next != "":
+		return moveWord{when, string(c.r.Next) + " gets it, as things stand"}
 	}
 	return moveWord{when, "nobody has it until a node can hold it"}
 }
@@ -71,19 +71,19 @@ func (c *inquiry) failed() moveWord {
 	switch {
 	case c.holder.Mode == cluster.ModeMaintenance:
 		return moveWord{when, "it stays with " + c.name() + " all the same, because of the maintenance"}
-	case c.next != "":
-		return moveWord{when, string(c.next) + " is given it"}
+	case c.r.Next != "":
+		return moveWord{when, string(c.r.Next) + " is given it"}
 	}
 	return moveWord{when, c.name() + " goes on trying, since no other node can hold it"}
 }
 
 // vetoed tells what becomes of it when its node cannot hold it any more, though it lives.
 func (c *inquiry) vetoed() []moveWord {
-	m := moveWord{Then: fmt.Sprintf("%s lets go, and %s gets it", c.name(), c.next)}
+	m := moveWord{Then: fmt.Sprintf("%s lets go, and %s gets it", c.name(), c.r.Next)}
 	switch {
 	case c.holder.Mode == cluster.ModeMaintenance:
 		m.Then = "it stays there, because of the maintenance"
-	case c.next == "":
+	case c.r.Next == "":
 		m.Then = "it stays there: no other node can hold it now"
 	}
 	if slices.ContainsFunc(c.r.Candidates, func(n cluster.CandidateView) bool { return n.Node == c.r.Holder && n.Unfit != "" }) {
@@ -154,16 +154,16 @@ func (c *inquiry) home(away cluster.NodeID) string {
 
 // operator tells what to type.
 func (c *inquiry) operator() []moveWord {
-	if c.r.State == cluster.ResourceLost || c.next == "" {
+	if c.r.State == cluster.ResourceLost || c.r.Next == "" {
 		return nil // nobody can be asked to let go, or nobody else can have it
 	}
 	var others []string
 	for _, n := range c.r.Candidates {
-		if n.Unfit == "" && n.Node != c.r.Holder && n.Node != c.next {
+		if n.Unfit == "" && n.Node != c.r.Holder && n.Node != c.r.Next {
 			others = append(others, string(n.Node))
 		}
 	}
-	then := c.command("move", string(c.next))
+	then := c.command("move", string(c.r.Next))
 	if len(others) > 0 {
 		then += ", or " + strings.Join(others, ", ")
 	}

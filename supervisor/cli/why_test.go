@@ -23,7 +23,7 @@ func heldView() cluster.View {
 		v.Nodes[i].Class = "gate"
 	}
 	v.Resources = []cluster.ResourceView{{
-		Name: "vip", State: cluster.ResourceHeld, Holder: "n1", Addresses: []string{"10.0.0.100/24", "2001:db8::100/64"}, Interface: "eth0",
+		Name: "vip", State: cluster.ResourceHeld, Holder: "n1", Next: "n2", Addresses: []string{"10.0.0.100/24", "2001:db8::100/64"}, Interface: "eth0",
 		Epoch: 12, Since: v.At - (3*time.Hour + 2*time.Minute).Milliseconds(), Decided: mostPreferred, By: "n2",
 		Requires: cluster.ProofLease, Failback: cluster.FailbackNever, Balancer: "lb", Takeover: "1.369s",
 		Candidates: []cluster.CandidateView{
@@ -158,12 +158,23 @@ func whyViews() map[string]func(*cluster.View, *cluster.ResourceView) {
 	}
 }
 
+// heir is the next holder of a resource in these views, where nobody who can hold it holds more than others.
+func heir(r cluster.ResourceView) cluster.NodeID {
+	for _, c := range r.Candidates {
+		if c.Node != r.Holder && c.Unfit == "" {
+			return c.Node
+		}
+	}
+	return ""
+}
+
 // TestWhy holds what a person reads against testdata/why.
 func TestWhy(t *testing.T) {
 	for name, change := range whyViews() {
 		t.Run(name, func(t *testing.T) {
 			view := heldView()
 			change(&view, &view.Resources[0])
+			view.Resources[0].Next = heir(view.Resources[0])
 			for _, color := range []bool{false, true} {
 				at := screen{width: 80, color: color}
 				p := &page{view: view, now: moment, at: at, style: at.palette()}

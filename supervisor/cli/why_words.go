@@ -47,7 +47,7 @@ func explain(view cluster.View, now time.Time) []explanation {
 	out := []explanation{}
 	for _, r := range view.Resources {
 		holder, _ := nodeOf(view, r.Holder)
-		c := &inquiry{view, r, holder, best(r)}
+		c := &inquiry{view, r, holder}
 		out = append(out, explanation{
 			Resource: r.Name, State: r.State, Holder: r.Holder, Doubt: doubt, Says: c.says(), Because: c.because(), Nodes: c.nodes(), Moves: c.moves(),
 		})
@@ -60,7 +60,6 @@ type inquiry struct {
 	view   cluster.View
 	r      cluster.ResourceView
 	holder cluster.NodeView // who has it, or had it
-	next   cluster.NodeID   // who would get it without its holder; empty = no node could hold it
 }
 
 func (c *inquiry) says() string {
@@ -127,12 +126,12 @@ func (c *inquiry) reason() string {
 	case cluster.ResourceUnheard:
 		return "Whether it is there is not known: " + r.Reason
 	case cluster.ResourceLost:
-		if c.next == "" && !slices.ContainsFunc(r.Candidates, func(n cluster.CandidateView) bool { return !strings.Contains(r.Reason, n.Unfit) }) {
+		if c.r.Next == "" && !slices.ContainsFunc(r.Candidates, func(n cluster.CandidateView) bool { return !strings.Contains(r.Reason, n.Unfit) }) {
 			return "No node can hold it now"
 		}
 		return "It is waited until nothing of it can act there any more: " + r.Reason
 	case cluster.ResourceNobody:
-		if c.next == "" {
+		if c.r.Next == "" {
 			return "No node can hold it now"
 		}
 	case cluster.ResourceDisabled:

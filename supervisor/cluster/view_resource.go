@@ -22,7 +22,8 @@ type ResourceView struct {
 	Name      string        `json:"name"`
 	State     ResourceState `json:"state"`
 	Holder    NodeID        `json:"holder,omitempty"`
-	To        NodeID        `json:"to,omitempty"` // who gets it when the holder has let go
+	To        NodeID        `json:"to,omitempty"`   // who gets it when the holder has let go
+	Next      NodeID        `json:"next,omitempty"` // who would get it if its holder did not have it; empty = nobody can hold it
 	Addresses []string      `json:"addresses"`
 	Interface string        `json:"interface"`
 	Epoch     uint64        `json:"epoch"`

@@ -20,12 +20,7 @@ func (c *Core) resourceViews(now time.Time) []cluster.ResourceView {
 	if len(c.state.Spec.Resources) == 0 {
 		return nil
 	}
-	ev, holds := c.machine.Evidence(now), map[cluster.NodeID]int{}
-	for _, name := range c.resources {
-		if r := c.state.Resource(name); r.Holder != "" && !c.state.Over(r) {
-			holds[r.Holder]++
-		}
-	}
+	ev, holds := c.machine.Evidence(now), placement.Holds(c.state)
 	var out []cluster.ResourceView
 	for _, spec := range c.state.Spec.Resources {
 		r := c.state.Resource(spec.Name)
@@ -42,6 +37,7 @@ func (c *Core) resourceViews(now time.Time) []cluster.ResourceView {
 				Unfit: placement.Unfit(c.state, ev, spec, id),
 			})
 		}
+		v.Next = placement.Heir(c.state, ev, spec)
 		v.State, v.Reason, v.Idle = c.standsAs(now, spec, r, ev)
 		if r.Holder != "" && spec.Proof() == cluster.ProofLease {
 			v.Takeover = cluster.Duration(c.cfg.Times.Terms.Lapse(c.classOf(r.Holder))).String()

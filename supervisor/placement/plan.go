@@ -22,12 +22,7 @@ type Decision struct {
 
 // Plan returns what should be decided now, in the order of the cluster file.
 func Plan(s cluster.State, ev Evidence) []Decision {
-	p := planner{s, ev, map[cluster.NodeID]int{}}
-	for _, r := range s.Spec.Resources {
-		if st := s.Resource(r.Name); st.Holder != "" && !s.Over(st) {
-			p.holds[st.Holder]++
-		}
-	}
+	p := planner{s, ev, Holds(s)}
 	var out []Decision
 	for _, r := range s.Spec.Resources {
 		if d := p.one(r); d.Body != nil {
@@ -36,6 +31,22 @@ func Plan(s cluster.State, ev Evidence) []Decision {
 		}
 	}
 	return out
+}
+
+// Heir returns the node that would get a resource if its holder did not have it; empty if none can hold it.
+func Heir(s cluster.State, ev Evidence, r cluster.ResourceSpec) cluster.NodeID {
+	return planner{s, ev, Holds(s)}.best(r, s.Resource(r.Name).Holder)
+}
+
+// Holds counts the resources that each node holds.
+func Holds(s cluster.State) map[cluster.NodeID]int {
+	holds := map[cluster.NodeID]int{}
+	for _, r := range s.Spec.Resources {
+		if st := s.Resource(r.Name); st.Holder != "" && !s.Over(st) {
+			holds[st.Holder]++
+		}
+	}
+	return holds
 }
 
 // planner is one Plan under way.
@@ -63,7 +74,7 @@ func (p planner) one(r cluster.ResourceSpec) Decision {
 
 // give hands a resource that nobody holds any more to the best node.
 func (p planner) give(r cluster.ResourceSpec, st cluster.Resource, why string) Decision {
-	best := p.best(r)
+	best := p.best(r, "")
 	if best == "" {
 		return Decision{}
 	}
@@ -113,7 +124,7 @@ func (p planner) moveAway(r cluster.ResourceSpec, st cluster.Resource) Decision 
 	if p.s.Node(st.Holder).Mode == cluster.ModeMaintenance {
 		return Decision{}
 	}
-	best := p.best(r)
+	best := p.best(r, "")
 	if why := p.s.Unfit(r.Name, st.Holder); why != "" {
 		return recall(best, why)
 	}
@@ -151,11 +162,11 @@ func (p planner) homeward(r cluster.ResourceSpec, st cluster.Resource, best clus
 	return ""
 }
 
-// best returns the node that should get the resource; empty if none can hold it.
-func (p planner) best(r cluster.ResourceSpec) cluster.NodeID {
+// best returns the node that should get the resource, but for one that is left out; empty if none can hold it.
+func (p planner) best(r cluster.ResourceSpec, out cluster.NodeID) cluster.NodeID {
 	var best cluster.NodeID
 	for _, id := range p.s.Spec.Eligible(r) {
-		if Unfit(p.s, p.ev, r, id) != "" {
+		if id == out || Unfit(p.s, p.ev, r, id) != "" {
 			continue
 		}
 		if best == "" || rank(r, id) < rank(r, best) || rank(r, id) == rank(r, best) && p.holds[id] < p.holds[best] {

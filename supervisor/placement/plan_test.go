@@ -3,6 +3,7 @@
 package placement_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -99,6 +100,9 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return ""
 	case "plan", "do":
 		return s.plan(d.Cmd == "do")
+	case "heir": // heir a
+		r, _ := s.state.Spec.Resource(first)
+		return cmp.Or(string(placement.Heir(s.state, s.ev, r)), "nobody") + "\n"
 	case "know": // know n1 silent | leaving | balancer=why | trouble=why | idle | fit=10m, each about resource a; or well
 		for _, a := range d.CmdArgs[1:] {
 			node = knowing(t, node, a)
