@@ -108,11 +108,12 @@ func (c *checkers) once(e cluster.Event) {
 }
 
 // durable: when something is first seen as decided, the disks of a majority have it (S6). It is not asked while the voters
-// change, and a majority of those before the last change is as good: a leader with a slow disk may not know of it yet.
+// change, and a majority of those before the last change is as good: a leader with a slow disk may not know of it yet. What a disk
+// had that was lost since counts: it was there when it was decided.
 func (c *checkers) durable(m *machine, e cluster.Event) {
 	have := func(voters []cluster.NodeID) (n int) {
 		for _, v := range voters {
-			if last(c.w.machine(string(v)).disk.log) >= e.Index {
+			if m := c.w.machine(string(v)); max(last(m.disk.log), m.wiped) >= e.Index {
 				n++
 			}
 		}

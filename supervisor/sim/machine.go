@@ -52,6 +52,7 @@ type machine struct {
 	words   *lastWords                // that its process heard
 	logged  []cluster.NodeID          // who voted in the log when it last read something in it
 	former  []cluster.NodeID          // who did before that changed last
+	wiped   uint64                    // up to where the log went that was lost with a former disk
 	began   time.Time                 // of the process, by its clock
 	backed  time.Time                 // until when it last said that a majority stands behind it, and we found it true
 	stopped time.Time                 // when the process was last kept from running, by its clock
@@ -358,6 +359,7 @@ func (m *machine) powerOn() {
 // wipe replaces the disk by a blank one; the process must not run.
 func (m *machine) wipe() {
 	if m.core == nil {
+		m.wiped = last(m.disk.log)
 		m.disk = disk{install: m.w.rng.Uint64() | 1, sync: m.disk.sync}
 	}
 }
