@@ -4,6 +4,7 @@ package guard
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 )
 
@@ -77,6 +78,32 @@ func (o Op) String() string {
 	default:
 		return o.Kind.String() + " " + o.Address.String()
 	}
+}
+
+// MayBegin tells whether an operation may begin at a moment, with a right that ends at another (rule N1).
+func (o Op) MayBegin(now, until Instant) bool {
+	return !o.Kind.NeedsRight() || now < until.Add(-Margin)
+}
+
+// Counts tells whether what an operation did by a moment may stay, with a right that ends at another (rule N6).
+func (o Op) Counts(now, until Instant) bool { return !o.Kind.NeedsRight() || now < until }
+
+// Queue is operations that wait for their turn: the most urgent first, those of one kind in their order.
+type Queue []Op
+
+// Add puts an operation in its place.
+func (q *Queue) Add(o Op) {
+	i, _ := slices.BinarySearchFunc(*q, o, func(p, o Op) int {
+		return cmp.Or(cmp.Compare(p.Kind, o.Kind), -1) // behind those of its kind
+	})
+	*q = slices.Insert(*q, i, o)
+}
+
+// Take takes the first one out; there must be one.
+func (q *Queue) Take() Op {
+	first := (*q)[0]
+	*q = slices.Delete(*q, 0, 1)
+	return first
 }
 
 func compareOps(a, b Op) int {

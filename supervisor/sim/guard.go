@@ -76,9 +76,9 @@ func (g *guardian) step(p *process, events ...guard.Event) {
 		case o.Kind == guard.OpProbe:
 			g.act(p, o, nil)
 		case o.Kind.ForGate():
-			p.gate.add(o)
+			p.gate.waiting.Add(o)
 		default:
-			p.hands.add(o)
+			p.hands.waiting.Add(o)
 		}
 	}
 	g.pump(p, &p.hands)

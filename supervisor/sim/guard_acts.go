@@ -3,8 +3,6 @@
 package sim
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
@@ -22,24 +20,16 @@ const (
 
 // lane is operations that are carried out one at a time, the most urgent first, as in the process of the product.
 type lane struct {
-	waiting []guard.Op
+	waiting guard.Queue
 	busy    bool
-}
-
-func (l *lane) add(o guard.Op) {
-	i, _ := slices.BinarySearchFunc(l.waiting, o, func(p, o guard.Op) int {
-		return cmp.Or(cmp.Compare(p.Kind, o.Kind), -1) // behind those of its kind
-	})
-	l.waiting = slices.Insert(l.waiting, i, o)
 }
 
 func (g *guardian) pump(p *process, l *lane) {
 	if l.busy || len(l.waiting) == 0 {
 		return
 	}
-	o := l.waiting[0]
-	l.waiting, l.busy = slices.Delete(l.waiting, 0, 1), true
-	g.act(p, o, l)
+	l.busy = true
+	g.act(p, l.waiting.Take(), l)
 }
 
 // act is one operation under way. Between a look at the clock, what it does in the kernel, and the second look, the process may
@@ -48,7 +38,7 @@ func (g *guardian) act(p *process, o guard.Op, l *lane) {
 	within := g.m.w.some(actWithinStep)
 	g.later(p, within, func() {
 		looked := g.now()
-		if o.Kind.NeedsRight() && looked >= p.until.Add(-guard.Margin) {
+		if !o.MayBegin(looked, p.until) {
 			g.acted(p, l, guard.Result{Op: o, Outcome: guard.Late, Detail: "the deadline was there before it began"})
 			return
 		}
@@ -78,7 +68,7 @@ func (g *guardian) judged(p *process, o guard.Op, looked guard.Instant, ev guard
 	case o.Kind == guard.OpSetGate && g.kernel.class == lease.TimedSet && looked < o.Until && now >= o.Until:
 		g.kernel.set(o.Address.Gated(), 0, now, now)
 		return guard.Result{Op: o, Outcome: guard.Failed, Detail: "the deadline passed while it was set"}
-	case !o.Kind.NeedsRight() || now < p.until:
+	case o.Counts(now, p.until):
 		return ev
 	case o.Kind == guard.OpAdd || o.Kind == guard.OpRefresh:
 		g.kernel.drop(o.Address)

@@ -3,10 +3,8 @@
 package process
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +39,7 @@ func (a *actor) deadline() guard.Instant { return guard.Instant(a.until.Load()) 
 func (a *actor) do(ctx context.Context, o guard.Op) guard.Event {
 	ctx, cancel := context.WithTimeout(ctx, actMax)
 	defer cancel()
-	if o.Kind.NeedsRight() && bootclock.Now() >= a.deadline().Add(-guard.Margin) {
+	if !o.MayBegin(bootclock.Now(), a.deadline()) {
 		return guard.Result{Op: o, Outcome: guard.Late, Detail: "the deadline was there before it began"}
 	}
 	if o.Kind == guard.OpLook {
@@ -51,7 +49,7 @@ func (a *actor) do(ctx context.Context, o guard.Op) guard.Event {
 	if err != nil {
 		outcome, detail = guard.Failed, err.Error()
 	}
-	if o.Kind.NeedsRight() && bootclock.Now() >= a.deadline() {
+	if !o.Counts(bootclock.Now(), a.deadline()) {
 		return guard.Result{Op: o, Outcome: guard.Late, Detail: a.undo(ctx, o)}
 	}
 	return guard.Result{Op: o, Outcome: outcome, Detail: detail}
@@ -132,18 +130,11 @@ func (a *actor) probe(ctx context.Context, o guard.Op) guard.Event {
 // lane is operations that are carried out one at a time, the most urgent first. What waits is bounded by the machine, which
 // has at most one under way of each address.
 type lane struct {
-	waiting []guard.Op
+	waiting guard.Queue
 	next    chan guard.Op
 }
 
 func newLane() *lane { return &lane{next: make(chan guard.Op)} }
-
-func (l *lane) add(o guard.Op) {
-	i, _ := slices.BinarySearchFunc(l.waiting, o, func(p, o guard.Op) int {
-		return cmp.Or(cmp.Compare(p.Kind, o.Kind), -1) // behind those of its kind
-	})
-	l.waiting = slices.Insert(l.waiting, i, o)
-}
 
 // offer returns the channel to send first on; it is nil when there is nothing to send.
 func (l *lane) offer() (chan<- guard.Op, guard.Op) {
@@ -153,4 +144,4 @@ func (l *lane) offer() (chan<- guard.Op, guard.Op) {
 	return l.next, l.waiting[0]
 }
 
-func (l *lane) taken() { l.waiting = slices.Delete(l.waiting, 0, 1) }
+func (l *lane) taken() { l.waiting.Take() }

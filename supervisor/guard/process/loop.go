@@ -105,9 +105,9 @@ func (p *process) step(ctx context.Context, events ...guard.Event) {
 		case o.Kind == guard.OpProbe:
 			p.acts.Go(func() { p.pass(ctx, p.actor.probe(ctx, o)) })
 		case o.Kind.ForGate():
-			p.onGate.add(o)
+			p.onGate.waiting.Add(o)
 		default:
-			p.onHands.add(o)
+			p.onHands.waiting.Add(o)
 		}
 		p.noteOp(o)
 	}
