@@ -220,7 +220,7 @@ func (g *guardian) thawed() {
 	g.goOn()
 }
 
-// excuse takes deadlines up to a moment for such as nobody can answer for: see safety.md of what only fencing helps against.
+// excuse takes deadlines up to a moment for such as nobody can answer for: only fencing helps there.
 func (g *guardian) excuse(until guard.Instant) { g.thaw = max(g.thaw, until) }
 
 // passes is until when the machine answers for an address, as things are; zero if it does not.
