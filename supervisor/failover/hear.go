@@ -35,6 +35,9 @@ type heard struct {
 type castVote struct {
 	said VoteCast
 	at   time.Time
+	// early is the newest vote of a life that was not let in when it came. It has no voice; what it took back stays taken back
+	// once the life is let in, and an older vote comes that was delayed.
+	early VoteCast
 }
 
 const (
@@ -130,7 +133,7 @@ func (m *Machine) fresh(now time.Time, h heard) bool { return now.Sub(h.at) <= m
 func (m *Machine) count(now time.Time, v VoteCast) {
 	target := v.Vote.Target
 	voter := m.state.Node(v.Voter)
-	if _, ok := m.state.Spec.Node(target); !ok || v.Voter == target || voter.Install != v.Install || voter.Boot != v.Boot {
+	if _, ok := m.state.Spec.Node(target); !ok || v.Voter == target {
 		return
 	}
 	if _, ok := m.state.Spec.Node(v.Voter); !ok {
@@ -139,10 +142,16 @@ func (m *Machine) count(now time.Time, v VoteCast) {
 	if m.votes[target] == nil {
 		m.votes[target] = map[cluster.NodeID]castVote{}
 	}
-	if old, ok := m.votes[target][v.Voter]; ok && older(v, old.said) {
+	c := m.votes[target][v.Voter]
+	switch admitted := voter.Install == v.Install && voter.Boot == v.Boot; {
+	case older(v, c.early), admitted && older(v, c.said):
 		return
+	case admitted:
+		c.said, c.at = v, now
+	default:
+		c.early = v
 	}
-	m.votes[target][v.Voter] = castVote{v, now}
+	m.votes[target][v.Voter] = c
 }
 
 // older tells whether the vote was cast before the other one of the same voter.
