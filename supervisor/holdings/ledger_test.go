@@ -25,9 +25,9 @@ type account struct{ Ledger }
 
 func newAccount() *account { return &account{Ledger{Bears: bears}} }
 
-// gives has the core give something, with a right that lasts so long.
-func (h *account) gives(w Hold, lasts time.Duration) {
-	w.Since, w.Until = now, now.Add(lasts)
+// gives has the core give something, with a right that lasts for a minute.
+func (h *account) gives(w Hold) {
+	w.Since, w.Until = now, now.Add(time.Minute)
 	h.Hold(w, instant(w.Until))
 }
 
@@ -51,7 +51,7 @@ func expect(t *testing.T, what string, h *account, at time.Time, want core.Guard
 func TestOrderIsKnown(t *testing.T) {
 	h := newAccount()
 	expect(t, "nothing was asked for", h, now, core.Guarded{})
-	h.gives(Hold{Order: 1}, time.Minute)
+	h.gives(Hold{Order: 1})
 	expect(t, "no guard has spoken", h, now, core.Guarded{})
 	h.says(0)
 	timed := core.Guarded{Class: lease.TimedSet, Why: "an old kernel"}
@@ -60,30 +60,30 @@ func TestOrderIsKnown(t *testing.T) {
 	timed.Order = 1
 	expect(t, "the guard answers", h, now, timed)
 
-	h.gives(Hold{Order: 2, Holdings: []core.Holding{holding(3)}}, time.Minute)
+	h.gives(Hold{Order: 2, Holdings: []core.Holding{holding()}})
 	expect(t, "there is another order", h, now, timed)
-	h.says(2, unitAs(3, guard.Probing))
+	h.says(2, unitAs(guard.Probing))
 	timed.Order, timed.Units = 2, []core.Unit{{Resource: "vip", Epoch: 3, State: bus.ResourceTaking}}
 	expect(t, "the guard answers it", h, now, timed)
 
 	// The same units under another number of the core: the guard knows them already.
-	h.gives(Hold{Order: 3, Holdings: []core.Holding{holding(3)}}, time.Minute)
+	h.gives(Hold{Order: 3, Holdings: []core.Holding{holding()}})
 	timed.Order = 3
 	expect(t, "the same again", h, now, timed)
 
-	h.Hear(now, Said{Connected: true, Class: "timed-set", Why: "an old kernel", Status: guard.Status{Answers: 2, Units: []guard.UnitStatus{unitAs(3, guard.Probing)}}})
+	h.Hear(now, Said{Connected: true, Class: "timed-set", Why: "an old kernel", Status: guard.Status{Answers: 2, Units: []guard.UnitStatus{unitAs(guard.Probing)}}})
 	timed.Order = 2
 	expect(t, "a guard that has not looked yet", h, now, timed)
 	stray := guard.UnitStatus{Addresses: []guard.AddressStatus{at("10.0.0.9/24", guard.Releasing, "")}}
-	h.says(2, stray, unitAs(3, guard.Probing))
+	h.says(2, stray, unitAs(guard.Probing))
 	expect(t, "a guard with what nobody ordered", h, now, timed)
 }
 
 // TestLostGuard: a guard that cannot be told anything is borne with for as long as a right lasts, and is trouble then.
 func TestLostGuard(t *testing.T) {
 	h := newAccount()
-	h.gives(Hold{Order: 1, Holdings: []core.Holding{holding(3)}}, time.Minute)
-	h.says(1, unitAs(3, guard.Held))
+	h.gives(Hold{Order: 1, Holdings: []core.Holding{holding()}})
+	h.says(1, unitAs(guard.Held))
 	gone := Said{Class: h.said.Class, Why: h.said.Why, Status: h.said.Status, Err: errors.New("no luck")}
 	h.Hear(now, gone)
 	got, again := h.Stands(now)
@@ -98,7 +98,7 @@ func TestLostGuard(t *testing.T) {
 	bad := borne
 	bad.Units = []core.Unit{{Resource: "vip", Epoch: 3, State: bus.ResourceTrouble, Reason: "the guard of this node cannot be told anything: no luck"}}
 	expect(t, "for too long", h, again, bad)
-	h.says(1, unitAs(3, guard.Held))
+	h.says(1, unitAs(guard.Held))
 	borne.Order = 1
 	expect(t, "it is back", h, again, borne)
 	h.Hear(again, gone)
@@ -108,15 +108,15 @@ func TestLostGuard(t *testing.T) {
 // TestStartedAgain: a node that has no right yet takes none away from what its guard holds; that the log gives it nothing needs none.
 func TestStartedAgain(t *testing.T) {
 	h := newAccount()
-	h.Hold(Hold{Order: 1, Holdings: []core.Holding{holding(3)}}, 0)
+	h.Hold(Hold{Order: 1, Holdings: []core.Holding{holding()}}, 0)
 	if h.wanted.Number != 0 || h.until != 0 {
 		t.Fatalf("the guard is told order %d until %d", h.wanted.Number, h.until)
 	}
-	h.says(7, unitAs(3, guard.Held)) // what the former process ordered
+	h.says(7, unitAs(guard.Held)) // what the former process ordered
 	expect(t, "without a right", h, now, core.Guarded{
 		Class: lease.TimedSet, Why: "an old kernel", Units: []core.Unit{{Resource: "vip", Epoch: 3, State: bus.ResourceHeld}},
 	})
-	h.gives(Hold{Order: 1, Holdings: []core.Holding{holding(3)}}, time.Minute)
+	h.gives(Hold{Order: 1, Holdings: []core.Holding{holding()}})
 	if h.wanted.Number != 1 || h.until == 0 {
 		t.Errorf("the guard is told order %d until %d", h.wanted.Number, h.until)
 	}
@@ -131,8 +131,8 @@ func TestStartedAgain(t *testing.T) {
 // TestDeadlineNeverGoesBack: the others rest on what was told.
 func TestDeadlineNeverGoesBack(t *testing.T) {
 	h := newAccount()
-	one := []core.Holding{holding(3)}
-	h.gives(Hold{Order: 1, Holdings: one}, time.Minute)
+	one := []core.Holding{holding()}
+	h.gives(Hold{Order: 1, Holdings: one})
 	told := h.until
 	if told != instant(now.Add(time.Minute)) {
 		t.Fatalf("the deadline is %d", told)

@@ -23,13 +23,13 @@ func at(prefix string, phase guard.Phase, why string) guard.AddressStatus {
 }
 
 // unitAs is what a guard says of a resource of one address.
-func unitAs(epoch uint64, phase guard.Phase) guard.UnitStatus {
-	return guard.UnitStatus{Resource: "vip", Epoch: epoch, Addresses: []guard.AddressStatus{at("10.0.0.100/24", phase, "")}}
+func unitAs(phase guard.Phase) guard.UnitStatus {
+	return guard.UnitStatus{Resource: "vip", Epoch: 3, Addresses: []guard.AddressStatus{at("10.0.0.100/24", phase, "")}}
 }
 
 // holding is that resource as the core gives it.
-func holding(epoch uint64) core.Holding {
-	return core.Holding{Resource: "vip", Epoch: epoch, VIP: cluster.VIPSpec{Addresses: []string{"10.0.0.100/24"}, Interface: "eth0"}}
+func holding() core.Holding {
+	return core.Holding{Resource: "vip", Epoch: 3, VIP: cluster.VIPSpec{Addresses: []string{"10.0.0.100/24"}, Interface: "eth0"}}
 }
 
 func TestUnits(t *testing.T) {
@@ -93,7 +93,7 @@ func TestNobodysAddresses(t *testing.T) {
 	}{
 		"not looked yet":      {guard.Status{}, false, nil},
 		"nothing there":       {guard.Status{Looked: true}, true, nil},
-		"ours":                {guard.Status{Looked: true, Units: []guard.UnitStatus{unitAs(3, guard.Held)}}, true, []core.Unit{{Resource: "vip", Epoch: 3, State: bus.ResourceHeld}}},
+		"ours":                {guard.Status{Looked: true, Units: []guard.UnitStatus{unitAs(guard.Held)}}, true, []core.Unit{{Resource: "vip", Epoch: 3, State: bus.ResourceHeld}}},
 		"nobody's":            {guard.Status{Looked: true, Units: []guard.UnitStatus{nobodys}}, false, nil},
 		"nobody's, with none": {guard.Status{Looked: true, Units: []guard.UnitStatus{{}}}, true, nil},
 	} {

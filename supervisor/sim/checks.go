@@ -90,7 +90,7 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 				h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
 				to.heardOf[of], to.heard[p.from.index] = h, h
 			}
-			to.words.hear(env, body)
+			to.words.hear(env, body, to.core.State().Node(p.from.name).Install != 0)
 		case bus.Raft, bus.Proposal:
 		}
 	}

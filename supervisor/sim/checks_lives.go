@@ -199,7 +199,8 @@ type lastWords struct {
 }
 
 // spoken is a member and the installation of its node that spoke of it, zero for whichever did last. The word of an installation
-// counts from when the process has read that it is admitted, be it that it came before.
+// counts from when the process has read that it is admitted, be it that it came before; but a process that knows nothing of the
+// node yet, as one with a blank disk, goes by what the log says when it has read it.
 type spoken struct {
 	member  cluster.MemberID
 	install uint64
@@ -227,7 +228,7 @@ func (w *lastWords) replaced(id cluster.NodeID, n cluster.Node) {
 	w.admitted[id] = is
 }
 
-func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
+func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat, known bool) {
 	if w.over[number{install: env.Install, boot: env.Boot}] {
 		return
 	}
@@ -236,8 +237,10 @@ func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat) {
 		was, is := w.members[spoken{id, env.Install}], number{env.Install, env.Boot, env.Seq}
 		late := is.boot < was.boot || is.boot == was.boot && is.seq < was.seq
 		if h.Member == env.From && h.State != bus.StateUnknown && !late {
-			w.members[spoken{id, env.Install}] = lastWord{is, h.State}
 			w.members[spoken{id, 0}] = lastWord{is, h.State}
+			if known {
+				w.members[spoken{id, env.Install}] = lastWord{is, h.State}
+			}
 		}
 	}
 }
