@@ -21,7 +21,11 @@ func (a *applier) admit(b Admit) string {
 	if n.Install == b.Install && b.Boot <= n.Boot {
 		return fmt.Sprintf("node %s: life %d is not newer than the admitted life %d; was its data directory restored from a backup?", b.Node, b.Boot, n.Boot)
 	}
+	if n.Replaced(b.Install, b.Boot) {
+		return fmt.Sprintf("node %s: another installation was admitted in the place of life %d; only a later life of it can be admitted", b.Node, b.Boot)
+	}
 	former := n
+	n.Former = n.replacedBy(b.Install)
 	a.Epoch++
 	n.Life, n.Install, n.Boot, n.Epoch = LifeAlive, b.Install, b.Boot, a.Epoch
 	n.Since, n.Reason = a.c.At, clip(b.Reason)

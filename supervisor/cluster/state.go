@@ -84,6 +84,34 @@ type Node struct {
 	ModeAt  int64  `json:"mode_at,omitempty"` // unix milliseconds
 	// ModeForce tells that the operator overrides the drain floor in standby.
 	ModeForce bool `json:"mode_force,omitempty"`
+	// Former are installations in whose place another one was admitted, with the last life of each, the newest at the end. Nobody
+	// listens to those lives any more: they may not know it.
+	Former []FormerLife `json:"former,omitempty"`
+}
+
+// FormerLife is the last life of an installation that was replaced.
+type FormerLife struct {
+	Install uint64 `json:"install"`
+	Boot    uint64 `json:"boot"`
+}
+
+// formerKept is how many installations of a node are remembered that were replaced.
+const formerKept = 8
+
+// Replaced tells whether another installation was admitted in the place of this life. A later life of the same installation is
+// another one.
+func (n Node) Replaced(install, boot uint64) bool {
+	return slices.ContainsFunc(n.Former, func(f FormerLife) bool { return f.Install == install && boot <= f.Boot })
+}
+
+// replacedBy returns the former installations of a node once another one is admitted.
+func (n Node) replacedBy(install uint64) []FormerLife {
+	if n.Install == 0 || n.Install == install {
+		return n.Former
+	}
+	out := slices.DeleteFunc(slices.Clone(n.Former), func(f FormerLife) bool { return f.Install == install || f.Install == n.Install })
+	out = append(out, FormerLife{n.Install, n.Boot})
+	return out[max(0, len(out)-formerKept):]
 }
 
 // Admin is what the operator asked of a member, in HAProxy's words.

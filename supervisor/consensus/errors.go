@@ -2,7 +2,10 @@
 
 package consensus
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrFailed says that the replica has stopped for good; Status.Failed has the reason.
@@ -26,6 +29,8 @@ var (
 	ErrFrame = errors.New("bad frame")
 	// ErrMisdirected says that a frame is for or from another installation than it should be.
 	ErrMisdirected = errors.New("misdirected frame")
+	// ErrElsewhere says that a frame is for another installation of this node. It is an ErrMisdirected.
+	ErrElsewhere = fmt.Errorf("%w, for another installation of this node", ErrMisdirected)
 	// ErrOtherCluster says that a frame belongs to another cluster.
 	ErrOtherCluster = errors.New("frame of another cluster")
 	// ErrTermJump says that the term of a frame is absurdly far ahead.

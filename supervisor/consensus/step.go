@@ -25,7 +25,7 @@ func (r *Replica) Step(from uint64, frame []byte) error {
 	case e.cluster != r.tag:
 		return ErrOtherCluster
 	case e.to != r.cfg.ID:
-		return fmt.Errorf("%w: to %x, here is %x", ErrMisdirected, e.to, r.cfg.ID)
+		return fmt.Errorf("%w: to %x, here is %x", ErrElsewhere, e.to, r.cfg.ID)
 	case e.from != from || !validID(from) || from == r.cfg.ID:
 		return fmt.Errorf("%w: from %x, sent by %x", ErrMisdirected, e.from, from)
 	}

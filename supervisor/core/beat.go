@@ -155,9 +155,7 @@ func (c *Core) late(env bus.Envelope) bool {
 // over tells whether a heartbeat is of a life in whose place another installation was admitted. A later life of that one would be
 // somebody who put the former disk back.
 func (c *Core) over(env bus.Envelope) bool {
-	return slices.ContainsFunc(c.former[cluster.NodeID(env.From)], func(s sighting) bool {
-		return s.install == env.Install && env.Boot <= s.boot
-	})
+	return c.state.Node(cluster.NodeID(env.From)).Replaced(env.Install, env.Boot)
 }
 
 // twin tells whether the heartbeat is nobody's whom we listen to: it comes from a

@@ -33,8 +33,7 @@ type Core struct {
 	started       time.Time
 	detector      *health.Detector
 	lastDown      map[cluster.MemberID]converge.Health // see remember
-	lives         map[cluster.NodeID]lifeRead          // each node's life as last read in the log
-	former        map[cluster.NodeID][]sighting        // the last lives of installations that were replaced
+	lives         map[cluster.NodeID]uint64            // the epochs of the lives that were read last
 	watched       map[cluster.NodeID]bool
 	others        int // nodes of state.Spec without ourselves
 	machine       *failover.Machine
@@ -89,6 +88,8 @@ type Core struct {
 	replayTo      uint64    // raft index up to which entries were applied in a former life too
 	lastChange    uint64    // raft index of the newest change of voters
 	authority     string    // why there is none; empty = there is
+	elsewhere     elsewhere // whether the leader talks to another installation
+	renews        bool      // a new life was ordered in the place of one that was replaced
 	until         time.Time // when it ends if nothing more is heard; zero without authority
 	dirty         bool      // the duties must be worked out again
 }
@@ -124,7 +125,7 @@ func New(now time.Time, cfg Config, id Identity, held Held) (*Core, error) {
 	c := &Core{
 		cfg: cfg, now: now, started: now, install: id.Install, boot: id.Boot, clusterID: held.Cluster,
 		detector: health.NewDetector(health.DetectorParams{Beat: t.Beat, Missed: t.Missed, Tick: t.Pulse, Slack: t.Slack}),
-		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]lifeRead{}, former: map[cluster.NodeID][]sighting{},
+		watched:  map[cluster.NodeID]bool{}, lives: map[cluster.NodeID]uint64{},
 		lastDown: map[cluster.MemberID]converge.Health{},
 		machine: failover.New(cfg.Name, id.Install, id.Boot, failover.Params{
 			Beat: t.Beat, VoteTTL: t.VoteTTL, SuspectAfter: t.SuspectAfter, Retry: proposeRetry, Holiday: t.Holiday,

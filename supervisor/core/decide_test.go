@@ -127,6 +127,20 @@ func TestCondemnedNodeBeginsNewLife(t *testing.T) {
 	}
 }
 
+// TestReplacedNodeBeginsNewLife: nobody listens to a life in whose place another installation was admitted; who reads that of
+// himself begins another life, once.
+func TestReplacedNodeBeginsNewLife(t *testing.T) {
+	a := leading(t)
+	a.asks("r1", cluster.Admit{Node: "n1", Install: 9, Boot: 1, Reason: "an old heartbeat came late"})
+	a.backed(2 * lan.Beat)
+	if len(a.jobs) != 1 {
+		t.Fatalf("orders: %+v", a.jobs)
+	}
+	if _, ok := a.jobs[0].(core.NewLife); !ok {
+		t.Fatalf("ordered: %T", a.jobs[0])
+	}
+}
+
 // TestLeaving: who can still be answered waits until its leaving is in the log, and nobody waits for ever.
 func TestLeaving(t *testing.T) {
 	const most = 1500 * time.Millisecond

@@ -77,6 +77,7 @@ func (c *Core) handOver() {
 // born begins the new life that is durable now.
 func (c *Core) born(in Born) {
 	c.boot, c.seq, c.commands = in.Boot, 0, 0
+	c.elsewhere, c.renews = elsewhere{}, false
 	c.book.Reset()
 	c.machine.Reborn(in.Boot)
 	c.dirty = true
@@ -89,11 +90,8 @@ func (c *Core) newLives(now time.Time) {
 	for _, s := range c.state.Spec.Nodes {
 		st := c.state.Node(s.Name)
 		former, known := c.lives[s.Name]
-		c.lives[s.Name] = lifeRead{st.Epoch, st.Install, st.Boot}
-		if known && former.install != 0 && former.install != st.Install {
-			c.replaced(s.Name, former)
-		}
-		if !known || former.epoch == st.Epoch || st.Life != cluster.LifeAlive || !c.watched[s.Name] {
+		c.lives[s.Name] = st.Epoch
+		if !known || former == st.Epoch || st.Life != cluster.LifeAlive || !c.watched[s.Name] {
 			continue
 		}
 		c.detector.Forget(string(s.Name))
@@ -102,15 +100,4 @@ func (c *Core) newLives(now time.Time) {
 			Node: string(s.Name), Boot: st.Boot, State: health.Alive, At: now, Reason: "admitted in a new life: " + st.Reason,
 		})
 	}
-}
-
-// lifeRead is a life of a node as the log has it.
-type lifeRead struct{ epoch, install, boot uint64 }
-
-// replaced remembers an installation in whose place another one was admitted: what it said is over, however late it comes.
-func (c *Core) replaced(id cluster.NodeID, l lifeRead) {
-	if len(c.former[id]) == installsKept {
-		c.former[id] = slices.Delete(c.former[id], 0, 1)
-	}
-	c.former[id] = append(c.former[id], sighting{install: l.install, boot: l.boot})
 }

@@ -85,7 +85,7 @@ type Job interface{ job() }
 // Append makes a part of the log durable. It is answered by Stored.
 type Append struct{ *consensus.Append }
 
-// NewLife begins a new life of the node: its former one was condemned while it ran. It is answered by Born.
+// NewLife begins a new life of the node: its former one was condemned or replaced while it ran. It is answered by Born.
 type NewLife struct{ Reason string }
 
 // Join makes the node a part of a cluster for good: it writes the founding, if there is one, then the id, and reads the

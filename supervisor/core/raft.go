@@ -116,8 +116,15 @@ func (c *Core) raftFrame(env bus.Envelope, frame bus.Raft) {
 	if env.Cluster == "" || c.diskFull() || !c.adopt(env, frame) {
 		return
 	}
-	if err := c.replica.Step(env.Install, frame); err != nil && !errors.Is(err, consensus.ErrFailed) {
+	err := c.replica.Step(env.Install, frame)
+	if err != nil && !errors.Is(err, consensus.ErrFailed) {
 		c.note(Debug, "raft frame of %s refused: %v", env.From, err)
+	}
+	switch {
+	case err == nil:
+		c.elsewhere = elsewhere{}
+	case errors.Is(err, consensus.ErrElsewhere):
+		c.replacedHere()
 	}
 }
 
@@ -264,6 +271,9 @@ func (c *Core) stateChanged() {
 		c.probeMembers()
 	}
 	c.newLives(c.now)
+	if c.state.Node(c.cfg.Name).Replaced(c.install, c.boot) {
+		c.liveAnew()
+	}
 	c.consider(failover.Committed{State: c.state})
 }
 
@@ -279,8 +289,7 @@ func (c *Core) specChanged() {
 	maps.DeleteFunc(c.reports, func(name string, _ converge.Report) bool { return !slices.Contains(c.balancers, name) })
 	maps.DeleteFunc(c.peers, func(id cluster.NodeID, _ peer) bool { return !c.concerns(id) })
 	maps.DeleteFunc(c.lastDown, func(id cluster.MemberID, _ converge.Health) bool { return !c.isMember(id) })
-	maps.DeleteFunc(c.lives, func(id cluster.NodeID, _ lifeRead) bool { return !c.inFile(id) })
-	maps.DeleteFunc(c.former, func(id cluster.NodeID, _ []sighting) bool { return !c.inFile(id) })
+	maps.DeleteFunc(c.lives, func(id cluster.NodeID, _ uint64) bool { return !c.inFile(id) })
 	maps.DeleteFunc(c.spoke, func(id cluster.NodeID, _ []sighting) bool { return !c.concerns(id) })
 	maps.DeleteFunc(c.seen, func(id cluster.NodeID, _ sighting) bool { return !c.inFile(id) })
 	c.others = len(c.state.Spec.Nodes)

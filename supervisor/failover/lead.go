@@ -122,7 +122,7 @@ func (m *Machine) arrival(now time.Time, id cluster.NodeID, n cluster.Node) (hea
 		return heard{}, false
 	}
 	for _, rep := range m.installations(id) {
-		if rep.install == n.Install || !m.fresh(now, rep) || rep.leaving {
+		if rep.install == n.Install || !m.fresh(now, rep) || rep.leaving || n.Replaced(rep.install, rep.boot) {
 			continue
 		}
 		if _, taken := m.state.Holder(rep.install); !taken {
