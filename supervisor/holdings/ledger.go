@@ -24,6 +24,20 @@ type Hold struct {
 	Since, Until time.Time
 }
 
+// After returns what is to be held after a step of the core, and whether the guard has to hear of it.
+func (h Hold) After(out *core.Output) (next Hold, news bool) {
+	next = h
+	next.Order, next.Since, next.Until = out.Order, out.HoldSince, out.HoldUntil
+	if out.NewHoldings {
+		next.Holdings, next.Links, next.Epochs = out.Holdings, out.Links, out.Epochs
+		return next, true
+	}
+	if next.Order == 0 || next.Until.IsZero() || next.Until.Equal(h.Until) {
+		return h, false
+	}
+	return next, true
+}
+
 // Said is what is known of the guard.
 type Said struct {
 	// Connected tells whether the guard can be told anything. What follows is from when it last was.

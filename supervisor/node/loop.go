@@ -152,16 +152,11 @@ func (n *Node) carryOut(out core.Output) {
 
 // toGuard tells the guard what is new.
 func (n *Node) toGuard(out core.Output) {
-	h := n.hold
-	h.Order, h.Since, h.Until = out.Order, out.HoldSince, out.HoldUntil
-	if out.NewHoldings {
-		h.Holdings, h.Links, h.Epochs = out.Holdings, out.Links, out.Epochs
+	h, news := n.hold.After(&out)
+	if news {
+		n.hold = h
+		n.guard.Hold(h)
 	}
-	if !out.NewHoldings && (h.Order == 0 || h.Until.IsZero() || h.Until.Equal(n.hold.Until)) {
-		return
-	}
-	n.hold = h
-	n.guard.Hold(h)
 }
 
 // send sends what goes out in one step together, so that it shares the way.

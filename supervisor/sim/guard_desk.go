@@ -50,12 +50,8 @@ func (g *guardian) tell(out *core.Output) {
 	if d == nil || d.life != g.m.life {
 		d = &desk{g: g, life: g.m.life, ledger: holdings.Ledger{Bears: g.m.w.opt.Times.Terms.Hold}}
 	}
-	h := d.hold
-	h.Order, h.Since, h.Until = out.Order, out.HoldSince, out.HoldUntil
-	if out.NewHoldings {
-		h.Holdings, h.Links, h.Epochs = out.Holdings, out.Links, out.Epochs
-	}
-	if !out.NewHoldings && (h.Order == 0 || h.Until.IsZero() || h.Until.Equal(d.hold.Until)) {
+	h, news := d.hold.After(out)
+	if !news {
 		return
 	}
 	again := d.hold.Order != h.Order
