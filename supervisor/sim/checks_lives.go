@@ -108,9 +108,11 @@ func (c *checkers) once(e cluster.Event) {
 }
 
 // durable: when something is first seen as decided, the disks of a majority have it (S6). It is not asked while the voters
-// change, and a majority of those before the last change is as good: a leader with a slow disk may not know of it yet. What a disk
-// had that was lost since counts: it was there when it was decided.
+// change, and a majority of those before the last change is as good: a leader with a slow disk may not know of it yet. So is one
+// of those who never lost their disk: who did was no voter for a while. What a disk had that was lost counts: it was there when it
+// was decided.
 func (c *checkers) durable(m *machine, e cluster.Event) {
+	kept := slices.DeleteFunc(slices.Clone(m.logged), func(v cluster.NodeID) bool { return c.w.machine(string(v)).wiped > 0 })
 	have := func(voters []cluster.NodeID) (n int) {
 		for _, v := range voters {
 			if m := c.w.machine(string(v)); max(last(m.disk.log), m.wiped) >= e.Index {
@@ -119,10 +121,13 @@ func (c *checkers) durable(m *machine, e cluster.Event) {
 		}
 		return n
 	}
-	n, before := have(m.logged), have(m.former)
-	if n <= len(m.logged)/2 && (len(m.former) == 0 || before <= len(m.former)/2) {
-		c.w.violate("what is decided is on a majority of disks (S6)", "%s takes entry %d for decided; %d of %d disks have it", m.name, e.Index, n, len(m.logged))
+	for _, voters := range [][]cluster.NodeID{m.logged, m.former, kept} {
+		if have(voters) > len(voters)/2 {
+			return
+		}
 	}
+	c.w.violate("what is decided is on a majority of disks (S6)", "%s takes entry %d for decided; %d of %d disks have it",
+		m.name, e.Index, have(m.logged), len(m.logged))
 }
 
 // last is the index of the last entry of a log.
