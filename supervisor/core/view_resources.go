@@ -37,7 +37,7 @@ func (c *Core) resourceViews(now time.Time) []cluster.ResourceView {
 				Unfit: placement.Unfit(c.state, ev, spec, id),
 			})
 		}
-		v.Next = placement.Heir(c.state, ev, spec)
+		v.Next = placement.Heir(c.state, ev, holds, spec)
 		v.State, v.Reason, v.Idle = c.standsAs(now, spec, r, ev)
 		if r.Holder != "" && spec.Proof() == cluster.ProofLease {
 			v.Takeover = cluster.Duration(c.cfg.Times.Terms.Lapse(c.classOf(r.Holder))).String()

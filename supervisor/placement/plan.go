@@ -33,9 +33,9 @@ func Plan(s cluster.State, ev Evidence) []Decision {
 	return out
 }
 
-// Heir returns the node that would get a resource if its holder did not have it; empty if none can hold it.
-func Heir(s cluster.State, ev Evidence, r cluster.ResourceSpec) cluster.NodeID {
-	return planner{s, ev, Holds(s)}.best(r, s.Resource(r.Name).Holder)
+// Heir returns the node that would get a resource if its holder did not have it, with what Holds counts; empty if none can hold it.
+func Heir(s cluster.State, ev Evidence, holds map[cluster.NodeID]int, r cluster.ResourceSpec) cluster.NodeID {
+	return planner{s, ev, holds}.best(r, s.Resource(r.Name).Holder)
 }
 
 // Holds counts the resources that each node holds.

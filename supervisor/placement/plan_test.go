@@ -102,7 +102,7 @@ func (s *scene) run(t *testing.T, d *datadriven.TestData) string {
 		return s.plan(d.Cmd == "do")
 	case "heir": // heir a
 		r, _ := s.state.Spec.Resource(first)
-		return cmp.Or(string(placement.Heir(s.state, s.ev, r)), "nobody") + "\n"
+		return cmp.Or(string(placement.Heir(s.state, s.ev, placement.Holds(s.state), r)), "nobody") + "\n"
 	case "know": // know n1 silent | leaving | balancer=why | trouble=why | idle | fit=10m, each about resource a; or well
 		for _, a := range d.CmdArgs[1:] {
 			node = knowing(t, node, a)
