@@ -16,7 +16,7 @@ func TestSeedsThatFailed(t *testing.T) {
 	}
 	for lane, seeds := range map[sim.Lane][]uint64{
 		sim.Everything: {9002195, 9002207},
-		sim.Addresses:  {784, 1564, 1833, 5005, 6830, 8615, 10150, 13866, 20615, 25124, 25541, 46650},
+		sim.Addresses:  {784, 1564, 1833, 5005, 6830, 8615, 10150, 13866, 20615, 25124, 25541, 46650, 115233},
 	} {
 		for _, seed := range seeds {
 			if r := runWorld(lane.Random(seed, profiles)); r.Violation != nil {

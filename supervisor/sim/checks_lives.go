@@ -243,9 +243,11 @@ func (w *lastWords) hear(env bus.Envelope, hb *bus.Heartbeat, known bool) {
 		late := is.boot < was.boot || is.boot == was.boot && is.seq < was.seq
 		if h.Member == env.From && h.State != bus.StateUnknown && !late {
 			w.members[spoken{id, 0}] = lastWord{is, h.State}
+			word := lastWord{number: is}
 			if known {
-				w.members[spoken{id, env.Install}] = lastWord{is, h.State}
+				word.state = h.State
 			}
+			w.members[spoken{id, env.Install}] = word // what comes later, and was sent before, is late in any case
 		}
 	}
 }
