@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package holdings joins what the core gives a node to hold with what its guard says it has: it words the one for the other, and
-// keeps the account of what was told and answered.
+// keeps the account of what was told and answered. It also turns the moments of the one into the instants of the other.
 //
 // What always holds:
 //   - A deadline that was told holds, whatever becomes of the right: it is what the others wait for.

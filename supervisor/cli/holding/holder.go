@@ -45,8 +45,8 @@ type Holder struct {
 	opts  Options
 	link  *link.Link
 	mover *mover.Mover
-	clock *bootclock.Clock // of the node's loop
-	begin chan struct{}    // closed when a guard is needed
+	clock *holdings.Clock // of the node's loop
+	begin chan struct{}   // closed when a guard is needed
 	once  sync.Once
 	move  chan struct{} // closed when a mover is needed
 	news  chan struct{} // holds one: look again
@@ -64,7 +64,7 @@ var _ node.Guard = (*Holder)(nil)
 // New returns a holder that holds nothing.
 func New(o Options) *Holder {
 	h := &Holder{
-		opts: o, clock: bootclock.NewClock(), begin: make(chan struct{}), move: make(chan struct{}), news: make(chan struct{}, 1),
+		opts: o, clock: holdings.NewClock(bootclock.Now(), time.Now()), begin: make(chan struct{}), move: make(chan struct{}), news: make(chan struct{}, 1),
 		ledger: holdings.Ledger{Bears: o.Bears}, carriers: carriers{settle: o.Settle, bad: map[string]fault{}},
 	}
 	h.link = link.New(link.Options{Socket: o.Socket, Command: o.Command, Report: h.hear, Log: o.Log})
@@ -73,7 +73,7 @@ func New(o Options) *Holder {
 }
 
 // Sample implements node.Guard.
-func (h *Holder) Sample() { h.clock.Sample() }
+func (h *Holder) Sample() { h.clock.Sample(bootclock.Now(), time.Now()) }
 
 // Hold implements node.Guard.
 func (h *Holder) Hold(w holdings.Hold) {
