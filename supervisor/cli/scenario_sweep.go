@@ -73,7 +73,11 @@ minute nothing may happen any more. Every tenth seed runs twice and must come ou
 the same, event by event.
 
 With --lane addresses the worlds are smaller, live for a shorter time, see more
-faults, and always have addresses that one node holds at a time.
+faults, and always have addresses that one node holds at a time. With --lane
+instants they are the same, but what happens in them is aimed: whoever holds an
+address is lost in the middle of what its guard does, its clock as slow and all
+others as fast as they may be, and those who wait for it are started again, stand
+still, or are given other cluster files meanwhile.
 
 A seed that breaks a promise is told with the fewest faults that break it and
 with the file of its trace.`,
@@ -237,7 +241,9 @@ func (s *sweep) tell() error {
 	t := s.tally
 	faults := make([]string, 0, len(sim.Kinds()))
 	for _, k := range sim.Kinds() {
-		faults = append(faults, fmt.Sprintf("%s %d", k, t.Faults[k]))
+		if n := t.Faults[k]; n > 0 {
+			faults = append(faults, fmt.Sprintf("%s %d", k, n))
+		}
 	}
 	text := strings.Join([]string{
 		fmt.Sprintf("%d worlds, %s of simulated time, in %s (%.1f a second); %d ran twice, with the same trace",

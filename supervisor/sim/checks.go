@@ -31,6 +31,7 @@ type checkers struct {
 	cluster  string
 	leader   cluster.NodeID
 	newest   map[*machine]progress
+	files    files
 }
 
 type place struct {
@@ -54,7 +55,7 @@ func newCheckers(w *World) *checkers {
 	return &checkers{
 		w: w, events: map[place]cluster.Event{}, newest: map[*machine]progress{}, voters: map[uint64][]*machine{}, specAt: map[string]uint64{},
 		words: map[accusation][]word{}, lives: make([][]*record, len(w.machines)),
-		requests: map[string]uint64{},
+		requests: map[string]uint64{}, files: newFiles(),
 	}
 }
 
@@ -62,12 +63,16 @@ func newCheckers(w *World) *checkers {
 func (c *checkers) sent(from *machine, m *core.Message) {
 	c.record(life{from, m.Envelope.Install, m.Envelope.Boot}).reach(from, from.now())
 	c.numbered(from, m.Envelope)
-	if v, ok := m.Body.(*bus.Vote); ok {
-		c.said(from, m.Envelope, v)
-		if v.Down {
+	switch body := m.Body.(type) {
+	case *bus.Vote:
+		c.said(from, m.Envelope, body)
+		if body.Down {
 			c.w.tally.Votes++
-			c.justified(from, v)
+			c.justified(from, body)
 		}
+	case *bus.Heartbeat:
+		c.beats(from, m.Envelope, body)
+	case bus.Raft, bus.Proposal:
 	}
 }
 
@@ -90,6 +95,7 @@ func (c *checkers) heard(to *machine, p *parcel, env bus.Envelope) {
 				h = sighting{install: env.Install, boot: env.Boot, seq: env.Seq, at: to.now()}
 				to.heardOf[of], to.heard[p.from.index] = h, h
 			}
+			c.assents(to, env, body)
 			to.words.hear(env, body, to.core.State().Node(p.from.name).Install != 0)
 		case bus.Raft, bus.Proposal:
 		}
@@ -109,6 +115,7 @@ func (c *checkers) output(m *machine, out *core.Output) {
 	if len(out.Events) > 0 {
 		c.read(m, out.Events)
 	}
+	c.weigh(m)
 	c.authority(m, out.Until)
 	if out.NewDuties {
 		c.duties(m, out.Duties)
@@ -165,9 +172,11 @@ func (c *checkers) decided(m *machine, e cluster.Event) bool {
 	c.w.told(cluster.Notice{Event: e})
 	c.w.say("LOG", fmt.Sprintf("%d %s %s: %s", e.Index, e.Kind, e.Subject, e.Reason))
 	c.once(e)
+	c.w.upon(e)
 	switch e.Kind {
 	case cluster.EventSpec:
 		c.specAt[e.To] = e.Index
+		c.replaced(m, e)
 	case cluster.EventCondemned:
 		c.w.tally.Condemned++
 		c.condemned(m, e)
@@ -185,6 +194,7 @@ func (c *checkers) forward(m *machine) {
 		c.w.violate("nothing goes back (S5)", "%s: from %+v to %+v", m.name, was, is)
 	}
 	c.newest[m] = is
+	c.files.knew[m] = max(c.files.knew[m], st.Revision)
 }
 
 // acknowledged keeps what an operator was told to be done, which is decided by then; see kept.

@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -16,11 +17,12 @@ import (
 // record is what came of one life to the nodes, and what they read about it in the log.
 type record struct {
 	life
-	reached [][]arrival            // by place of the receiver, one for each of its lives
-	known   map[*machine]time.Time // when each read that it is admitted, by its own clock
-	read    map[*machine]bool      // who read that it is over
-	over    bool                   // a majority of the voters did, without the node itself
-	moment  time.Time              // when they had, by the clock of the life itself
+	reached [][]arrival                // by place of the receiver, one for each of its lives
+	known   map[*machine]time.Time     // when each read that it is admitted, by its own clock
+	read    map[*machine]time.Duration // when each read that it is over, by the clock of the world
+	epoch   uint64                     // of its node when it was first read that it is admitted
+	over    bool                       // a majority of the voters did, without the node itself
+	moment  time.Time                  // when they had, by the clock of the life itself
 }
 
 // arrival is the newest message that came to one life of a receiver: when it was sent, by the clock of its sender.
@@ -37,7 +39,7 @@ func (c *checkers) record(l life) *record {
 			return r
 		}
 	}
-	r := &record{life: l, reached: make([][]arrival, len(c.w.machines)), known: map[*machine]time.Time{}, read: map[*machine]bool{}}
+	r := &record{life: l, reached: make([][]arrival, len(c.w.machines)), known: map[*machine]time.Time{}, read: map[*machine]time.Duration{}}
 	c.lives[l.node.index] = append(of, r)
 	return r
 }
@@ -147,10 +149,11 @@ func (c *checkers) ended(m *machine) {
 		present := c.record(life{n, st.Install, st.Boot})
 		if _, ok := present.known[m]; !ok {
 			present.known[m] = m.now()
+			present.epoch = cmp.Or(present.epoch, st.Epoch)
 		}
 		for _, e := range c.lives[n.index] {
 			_, knew := e.known[m]
-			former := e != present && (st.Install != e.install || st.Boot > e.boot)
+			former := e != present && st.Epoch > e.epoch // who reads his log again knows of lives that it has not come to yet
 			if knew && (former || e == present && st.Life != cluster.LifeAlive) {
 				c.over(state, n, e, m)
 			}
@@ -160,13 +163,15 @@ func (c *checkers) ended(m *machine) {
 
 // over takes note that a node read that a life is over.
 func (c *checkers) over(state cluster.State, n *machine, e *record, m *machine) {
-	if e.over || e.read[m] {
+	if _, ok := e.read[m]; ok {
 		return
 	}
-	e.read[m] = true
+	if e.read[m] = c.w.now; e.over {
+		return
+	}
 	voters, read := c.votersOf(state), 0
 	for _, o := range voters {
-		if o != n && e.read[o] {
+		if _, ok := e.read[o]; ok && o != n {
 			read++ // what the node itself has read keeps nobody from backing it
 		}
 	}
@@ -188,6 +193,7 @@ func (c *checkers) authority(m *machine, until time.Time) {
 		c.w.violate("authority comes from a majority (S4)", "%s says it has it for %s more; %d of %d voters can have acknowledged it %s ago",
 			m.name, until.Sub(m.now()), behind, len(voters), m.now().Sub(since))
 	}
+	c.neighbours(m, since.Add(-tolerance))
 	if r.over && since.After(r.moment.Add(tolerance)) {
 		c.w.violate("who was condemned has nobody behind him (S3)", "%s lives on in life %d, and is backed since %s after a majority read that it is over",
 			m.name, r.boot, since.Sub(r.moment))

@@ -43,8 +43,12 @@ func (c *clock) shows(now time.Duration) time.Duration {
 	if c.stopped {
 		return c.local
 	}
-	since := now - c.world
-	return c.local + since + time.Duration(int64(since)/million*c.ppm+int64(since)%million*c.ppm/million)
+	return c.local + c.goes(now-c.world)
+}
+
+// goes is by how much the clock moves on in a time of the world.
+func (c *clock) goes(d time.Duration) time.Duration {
+	return d + time.Duration(int64(d)/million*c.ppm+int64(d)%million*c.ppm/million)
 }
 
 // when is the first moment of the world at which the clock shows a time. A clock that stands still never does.

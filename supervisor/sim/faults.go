@@ -49,6 +49,7 @@ const (
 	BalkKernel  // it refuses what the guard asks for, or does it and says that it failed
 	Stranger    // somebody else has an address for a while
 	TakeAway    // somebody takes an address away by hand
+	Attack      // a holder is lost at its worst instant; only where worlds are about that
 	kinds
 )
 
@@ -58,7 +59,7 @@ func (k Kind) String() string {
 		"kill", "stop", "power loss", "black-out", "pause", "freeze", "slow machine", "guard pause", "cut node", "cut pair", "cut one-way",
 		"cut rail", "cut halves", "cut service", "loss", "delay", "repeat", "shuffle", "hold", "slow disk", "broken disk",
 		"wiped disk", "clock rate", "wall clock", "app crash", "app hang", "app failure", "app flapping", "haproxy reload", "haproxy hang",
-		"meddling", "operator", "new cluster file", "guard kill", "kernel balks", "stranger", "address taken away",
+		"meddling", "operator", "new cluster file", "guard kill", "kernel balks", "stranger", "address taken away", "attack",
 	}
 	if k < kinds {
 		return names[k]
@@ -186,6 +187,11 @@ func (w *World) inflict(k Kind) {
 		w.operate()
 	case k == Reconfigure:
 		w.reconfigure()
+	case k == Attack:
+		if !w.attack() {
+			w.tally.Total--
+			w.tally.Faults[k]--
+		}
 	default:
 		w.inflictAddress(k)
 	}
@@ -218,7 +224,7 @@ func (w *World) inflictMachine(k Kind) {
 		switch inAct := w.rng.IntN(2) == 0; {
 		case m.guard == nil:
 		case inAct:
-			m.guard.trips = d
+			m.guard.trap(func() { m.guard.pauseFor(d) })
 		default:
 			m.guard.pauseFor(d)
 		}
@@ -258,18 +264,24 @@ func (w *World) inflictClock(k Kind) {
 	w.say("FAULT", fmt.Sprintf("%s %s, %+d ppm, %s, for %s", k, m.name, ppm, wrong, d))
 	switch k { //nolint:exhaustive // the others are not of this group
 	case BendClock:
-		if !m.clock.stopped {
-			m.clock.set(w.now, ppm)
-			m.armed = 0
-			if m.acts() {
-				m.arm()
-			}
-			m.guard.bent()
-		}
+		m.bend(ppm)
 	case SetClock:
 		m.clock.setWall(wrong)
 		w.undo(d, func() { m.clock.setWall(0) })
 	}
+}
+
+// bend gives the clock of a machine another rate.
+func (m *machine) bend(ppm int64) {
+	if m.clock.stopped {
+		return
+	}
+	m.clock.set(m.w.now, ppm)
+	m.armed = 0
+	if m.acts() {
+		m.arm()
+	}
+	m.guard.bent()
 }
 
 // far draws by how much a wall clock is wrong: milliseconds, or years.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/supervisor/guard"
+	"github.com/evenkeel-ha/evenkeel/supervisor/holdings"
 )
 
 // guardian is what a machine has to hold addresses with: its kernel, the guard of the product in a process of its own, and the
@@ -18,9 +19,10 @@ type guardian struct {
 	proc   *process // nil = none runs
 	desk   *desk    // of the supervisor that runs; nil = it never had anything to say
 	paused bool
-	trips  time.Duration // it is paused for so long in the middle of its next act; 0 = it is not
-	balks  bool          // the kernel refuses what it is asked for, or does it and says that it failed
-	thaw   guard.Instant // deadlines up to this one may rest on what was known before the machine, or an act of its guard, stood still
+	ambush *ambush         // what befalls it in the middle of an act; nil = nothing
+	clocks *holdings.Clock // of the supervisor that runs
+	balks  bool            // the kernel refuses what it is asked for, or does it and says that it failed
+	thaw   guard.Instant   // deadlines up to this one may rest on what was known before the machine, or an act of its guard, stood still
 
 	stranger func(resource string) bool // tells whether one has its addresses; nil = never
 	idle     func(resource string) bool // tells whether nobody uses it; nil = never
@@ -37,6 +39,7 @@ type process struct {
 	peer    *desk         // the supervisor that is connected; nil = none
 	inbox   []guard.Event // came while it stood still
 	kept    []func()      // what it was about to do then
+	account account       // what the checkers know of it
 }
 
 func (w *World) newGuardian(m *machine) *guardian {
@@ -44,17 +47,14 @@ func (w *World) newGuardian(m *machine) *guardian {
 }
 
 // now is the boot clock.
-func (g *guardian) now() guard.Instant { return guard.Instant(g.m.clock.shows(g.m.w.now)) }
-
-// instant is a moment of the supervisor by the boot clock.
-func (g *guardian) instant(t time.Time) guard.Instant { return guard.Instant(t.Sub(g.m.clock.zero)) }
+func (g *guardian) now() guard.Instant { return g.m.boot() }
 
 // stands tells whether no process of the guard can do anything now.
 func (g *guardian) stands() bool { return g.paused || g.m.clock.stopped || g.m.off }
 
 // begin starts a guard.
 func (g *guardian) begin() {
-	g.proc = &process{machine: guard.New()}
+	g.proc = &process{machine: guard.New(), account: account{ran: g.now()}}
 	g.step(g.proc, guard.Tick{})
 }
 
@@ -67,6 +67,7 @@ func (g *guardian) step(p *process, events ...guard.Event) {
 		p.inbox = append(p.inbox, events...)
 		return
 	}
+	g.m.w.checks.toldGuard(g, p, events)
 	ops := p.machine.Step(g.now(), events...)
 	p.until = p.machine.Until()
 	for _, o := range ops {
@@ -122,7 +123,7 @@ func (g *guardian) when(i guard.Instant) time.Duration {
 	if i > guard.Instant(math.MaxInt64/2) || g.m.clock.stopped {
 		return math.MaxInt64
 	}
-	return max(g.m.clock.when(g.m.clock.zero.Add(time.Duration(i))), g.m.w.now)
+	return max(g.m.clock.when(g.m.clock.zero.Add(time.Duration(i)-g.m.slept)), g.m.w.now)
 }
 
 // later has a guard do something in a while, or when it goes on after that.
@@ -165,7 +166,7 @@ func (g *guardian) goOn() {
 		return
 	}
 	inbox, kept := append(p.inbox, guard.Tick{}), p.kept
-	p.inbox, p.kept, p.armed = nil, nil, 0
+	p.inbox, p.kept, p.armed, p.account.ran = nil, nil, 0, g.now()
 	reads := g.m.w.rng.IntN(2) == 0
 	if reads {
 		g.step(p, inbox...)
@@ -205,19 +206,7 @@ func (g *guardian) powerOff() {
 		return
 	}
 	g.kernel = newKernel(g.kernel.class)
-	g.proc, g.desk, g.paused, g.trips = nil, nil, false, 0
-}
-
-// thawed lets the guard go on after its machine stood still with its clock.
-func (g *guardian) thawed() {
-	if g == nil {
-		return
-	}
-	g.excuse(g.now().Add(g.m.w.opt.Times.Terms.Gone(g.kernel.class)))
-	for _, a := range g.kernel.addrs {
-		g.expect(a.Address)
-	}
-	g.goOn()
+	g.proc, g.desk, g.paused, g.ambush = nil, nil, false, nil
 }
 
 // excuse takes deadlines up to a moment for such as nobody can answer for: only fencing helps there.

@@ -35,28 +35,38 @@ func (g *guardian) pump(p *process, l *lane) {
 // act is one operation under way. Between a look at the clock, what it does in the kernel, and the second look, the process may
 // stand still, or end.
 func (g *guardian) act(p *process, o guard.Op, l *lane) {
-	within := g.m.w.some(actWithinStep)
-	g.later(p, within, func() {
-		looked := g.now()
-		if !o.MayBegin(looked, p.until) {
-			g.acted(p, l, guard.Result{Op: o, Outcome: guard.Late, Detail: "the deadline was there before it began"})
+	g.later(p, g.m.w.some(actWithinStep), func() {
+		if g.meets(o, beforeLook); g.proc != p || g.stands() {
+			g.later(p, 0, func() { g.begun(p, o, l) })
 			return
 		}
-		left, takes := max(p.until.Sub(looked), 0), g.m.w.some(actWithinStep)
-		if o.Kind == guard.OpProbe {
-			takes += probeWithin
+		g.begun(p, o, l)
+	})
+}
+
+func (g *guardian) begun(p *process, o guard.Op, l *lane) {
+	looked := g.now()
+	if !o.MayBegin(looked, p.until) {
+		g.acted(p, l, guard.Result{Op: o, Outcome: guard.Late, Detail: "the deadline was there before it began"})
+		return
+	}
+	g.m.w.checks.begins(g, p, o)
+	left, takes := max(p.until.Sub(looked), 0), g.m.w.some(actWithinStep)
+	if o.Kind == guard.OpProbe {
+		takes += probeWithin
+	}
+	g.meets(o, midAct)
+	g.later(p, takes, func() {
+		var ev guard.Event = g.kernel.look()
+		if o.Kind != guard.OpLook {
+			outcome, detail := g.carryOut(o, looked, left)
+			ev = guard.Result{Op: o, Outcome: outcome, Detail: detail}
 		}
-		if g.trips > 0 {
-			g.pauseFor(g.trips)
-			g.trips = 0
-		}
-		g.later(p, takes, func() {
-			var ev guard.Event = g.kernel.look()
-			if o.Kind != guard.OpLook {
-				outcome, detail := g.carryOut(o, looked, left)
-				ev = guard.Result{Op: o, Outcome: outcome, Detail: detail}
-			}
-			g.later(p, g.m.w.some(actWithinStep), func() { g.acted(p, l, g.judged(p, o, looked, ev)) })
+		g.meets(o, afterDeed)
+		g.later(p, g.m.w.some(actWithinStep), func() {
+			ev := g.judged(p, o, looked, ev)
+			g.m.w.checks.ends(g, p, o)
+			g.acted(p, l, ev)
 		})
 	})
 }
@@ -86,6 +96,9 @@ func (g *guardian) acted(p *process, l *lane, ev guard.Event) {
 // carryOut changes the kernel, which may say that it failed, whether it did it or not.
 func (g *guardian) carryOut(o guard.Op, looked guard.Instant, left time.Duration) (guard.Outcome, string) {
 	fails := g.balks && g.m.w.rng.IntN(balksIn) == 0
+	if fails && g.proc != nil {
+		g.proc.account.balked = g.now()
+	}
 	if fails && g.m.w.rng.IntN(2) == 0 {
 		return guard.Failed, "the kernel refuses it"
 	}

@@ -34,7 +34,7 @@ type desk struct {
 	told   dialogue.Told
 	proc   *process       // that it is connected to; nil = none
 	met    bool           // it has said something
-	heard  guard.Instant  // when it last did
+	heard  time.Time      // when it last did
 	mail   []guard.Status // what it said while the supervisor stood still
 	last   core.Guarded   // as the core was told
 	in     time.Duration  // when the newest status comes: what was said in order comes in order
@@ -56,7 +56,7 @@ func (g *guardian) tell(out *core.Output) {
 	}
 	again := d.hold.Order != h.Order
 	d.hold = h
-	d.ledger.Hold(h, g.instant(h.Until))
+	d.ledger.Hold(h, g.clocks.Until(h.Since, h.Until.Sub(h.Since)))
 	if g.desk != d {
 		g.desk = d
 		d.reach()
@@ -83,7 +83,7 @@ func (d *desk) reach() {
 			d.g.begin()
 			w.do(w.some(guardBegins), d.reach)
 		default:
-			d.proc, d.told, d.met, d.heard = d.g.proc, dialogue.Told{}, false, d.g.now()
+			d.proc, d.told, d.met, d.heard = d.g.proc, dialogue.Told{}, false, d.g.m.now()
 			d.proc.peer = d
 			d.g.step(d.proc, guard.Attached{})
 		}
@@ -97,7 +97,7 @@ func (d *desk) watch() {
 			return
 		}
 		d.watch()
-		if d.g.m.acts() && d.proc != nil && d.g.proc == d.proc && d.g.now().Sub(d.heard) > guardSilent {
+		if d.g.m.acts() && d.proc != nil && d.g.proc == d.proc && d.g.m.now().Sub(d.heard) > guardSilent {
 			d.replace()
 		}
 	})
@@ -165,7 +165,7 @@ func (d *desk) hear(s guard.Status) {
 		d.mail = append(d.mail, s)
 		return
 	}
-	d.met, d.heard = true, d.g.now()
+	d.met, d.heard = true, d.g.m.now()
 	d.told.Heard(s)
 	d.ledger.Hear(d.g.m.now(), holdings.Said{Connected: true, Class: string(d.g.kernel.class), Status: s})
 	d.converse()
@@ -180,7 +180,7 @@ func (g *guardian) awake() {
 	d := g.desk
 	mail := d.mail
 	d.mail = nil
-	if d.proc != nil && g.proc == d.proc && g.now().Sub(d.heard) > guardSilent && g.m.w.rng.IntN(2) == 0 {
+	if d.proc != nil && g.proc == d.proc && g.m.now().Sub(d.heard) > guardSilent && g.m.w.rng.IntN(2) == 0 {
 		d.replace()
 		return
 	}

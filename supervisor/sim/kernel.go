@@ -99,6 +99,11 @@ func (k *kernel) look() guard.Seen {
 	for _, a := range k.addrs {
 		s.Addresses = append(s.Addresses, a.Address)
 	}
-	s.Gates = slices.SortedFunc(maps.Keys(k.gates), func(a, b guard.Gated) int { return a.Addr.Compare(b.Addr) })
+	s.Gates = k.gated()
 	return s
+}
+
+// gated lists the gates that there are.
+func (k *kernel) gated() []guard.Gated {
+	return slices.SortedFunc(maps.Keys(k.gates), func(a, b guard.Gated) int { return a.Addr.Compare(b.Addr) })
 }

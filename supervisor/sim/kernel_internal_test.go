@@ -11,11 +11,13 @@ import (
 	"github.com/evenkeel-ha/evenkeel/supervisor/lease"
 )
 
+var vip = guard.Address{Prefix: netip.MustParsePrefix("10.0.2.1/24"), Interface: "eth0"}
+
+func at(d time.Duration) guard.Instant { return guard.Instant(d) }
+
 // TestKernel: what ends a right in the kernels of the three classes, when an act looked at the clock at zero and came to the kernel at
 // some other moment.
 func TestKernel(t *testing.T) {
-	at := func(d time.Duration) guard.Instant { return guard.Instant(d) }
-	vip := guard.Address{Prefix: netip.MustParsePrefix("10.0.2.1/24"), Interface: "eth0"}
 	const right = 1200 * time.Millisecond
 	for _, tc := range []struct {
 		class lease.Class
@@ -56,6 +58,27 @@ func TestLifetimeOf(t *testing.T) {
 	} {
 		if got := lifetimeOf(tc.valid, tc.late); got != tc.want {
 			t.Errorf("%s is kept for %s, not %s", tc.valid, got, tc.want)
+		}
+	}
+}
+
+// TestSleptFor: what a machine slept, a gate has passed; a packet filter and a lifetime have not.
+func TestSleptFor(t *testing.T) {
+	const right, slept = 1200 * time.Millisecond, time.Minute
+	for _, tc := range []struct {
+		class lease.Class
+		until time.Duration
+	}{{lease.Gate, 0}, {lease.TimedSet, right + slept}, {lease.Address, 2*time.Second + slept}} {
+		k := newKernel(tc.class)
+		k.keep(vip, at(0).Add(lifetimeOf(right, 0)))
+		k.set(vip.Gated(), at(right), at(0), at(0))
+		k.sleptFor(slept)
+		want := guard.Instant(0)
+		if tc.until > 0 {
+			want = at(tc.until)
+		}
+		if got := k.passes(vip.Prefix.Addr(), at(slept)); got != want {
+			t.Errorf("%s: after the sleep packets pass until %d, not %s", tc.class, got, tc.until)
 		}
 	}
 }

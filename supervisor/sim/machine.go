@@ -29,6 +29,8 @@ type machine struct {
 	life   uint32 // counts the processes, so that what was meant for a former one does not reach this
 	lives  uint32
 	paused bool
+	asleep bool          // with its machine
+	slept  time.Duration // by how much the boot clock is ahead of the monotonic one
 	slow   time.Duration // added to each waking, for a machine that is too busy
 	inbox  []*parcel
 	opened []core.Input // what the last parcel held
@@ -50,6 +52,7 @@ type machine struct {
 	heardOf map[installation]sighting // the same, by installation
 	number  number                    // the newest that it used
 	words   *lastWords                // that its process heard
+	backing *backing                  // who stands behind its process
 	logged  []cluster.NodeID          // who voted in the log when it last read something in it
 	former  []cluster.NodeID          // who did before that changed last
 	wiped   uint64                    // up to where the log went that was lost with a former disk
@@ -91,6 +94,7 @@ func (m *machine) start() {
 	m.life = m.lives
 	m.window, m.inbox, m.leaves, m.left, m.fault, m.paused = bus.Window{}, nil, false, false, "", false
 	m.heard, m.began, m.backed, m.words = make([]sighting, len(m.w.machines)), m.now(), time.Time{}, newLastWords()
+	m.backing = newBacking()
 	m.heardOf = map[installation]sighting{}
 	c, err := core.New(m.now(), core.Config{
 		Name: m.name, Cluster: m.w.spec.Cluster, Version: "sim", Times: m.w.opt.Times, Bootstrap: &m.w.spec,
@@ -101,6 +105,7 @@ func (m *machine) start() {
 		return
 	}
 	m.core = c
+	m.guard.boots()
 	m.disk.orders, m.disk.busy = nil, false
 	if m.proxy != nil {
 		m.keeper = newKeeper(m)
@@ -127,10 +132,7 @@ func (m *machine) end() {
 	m.guard.orphaned()
 	m.disk.orders, m.disk.busy = nil, false
 	m.paused = false
-	if m.clock.stopped {
-		m.clock.goOn(m.w.now)
-		m.guard.thawed()
-	}
+	m.thaw()
 }
 
 // hear takes a parcel that arrived.
@@ -175,6 +177,7 @@ func (m *machine) step(inputs ...core.Input) {
 		return
 	}
 	now := m.now()
+	m.guard.sample()
 	out := m.core.Step(now, inputs...)
 	m.w.steps++
 	m.w.checks.output(m, &out)
@@ -300,10 +303,7 @@ func (m *machine) resume() {
 		return
 	}
 	m.paused = false
-	if m.clock.stopped {
-		m.clock.goOn(m.w.now)
-		m.guard.thawed()
-	}
+	m.thaw()
 	m.armed = 0
 	m.waken()
 	var inputs []core.Input

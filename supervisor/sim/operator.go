@@ -31,6 +31,7 @@ func (w *World) ask(m *machine, body cluster.Body, done func(core.Answer)) {
 	id := fmt.Sprintf("op-%d", w.requests)
 	w.tally.Requests++
 	w.asked[id] = asked{m, m.life, body, done}
+	w.checks.wants(id, body)
 	m.step(core.Submit{
 		Command: cluster.Command{ID: id, At: m.now().UnixMilli(), By: id, Body: body}, Until: m.now().Add(submitWait),
 	})

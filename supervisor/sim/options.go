@@ -69,15 +69,21 @@ const (
 	// Addresses is who holds addresses: three or four nodes, which always have some, more faults, and a shorter life. It is for
 	// many worlds.
 	Addresses Lane = "addresses"
+	// Instants is the same with the worst instants: holders are lost in the middle of what their guards do, clocks go as wrong as
+	// they may, and who has to wait for a holder is started again meanwhile. It is for rules that chance hardly ever needs.
+	Instants Lane = "instants"
 )
 
 // Lanes returns all lanes.
-func Lanes() []Lane { return []Lane{Everything, Addresses} }
+func Lanes() []Lane { return []Lane{Everything, Addresses, Instants} }
+
+// driftMost is by how many millionths clocks may be wrong by the terms of all profiles.
+const driftMost = 50_000
 
 // Random draws a world from a seed: its size, its timing, and which faults exist in it.
 func (l Lane) Random(seed uint64, profiles []Profile) Options {
 	o := random(seed, profiles)
-	if l != Addresses {
+	if l == Everything {
 		return o
 	}
 	rng := rand.New(rand.NewPCG(seed, 3))
@@ -90,6 +96,9 @@ func (l Lane) Random(seed uint64, profiles []Profile) Options {
 	}
 	o.Floor = min(o.Floor, o.Web)
 	o.Resources, o.Every, o.Chaos, o.Life = 1+rng.IntN(2), time.Duration(1+rng.IntN(15))*time.Second, 200*time.Second, 0
+	if l == Instants {
+		o.Kinds, o.Every, o.ClockPPM, o.Weak = []Kind{Attack}, 3*time.Second, driftMost, rng.IntN(3) > 0
+	}
 	return o
 }
 
@@ -126,7 +135,7 @@ func random(seed uint64, profiles []Profile) Options {
 	if rng.IntN(2) == 0 {
 		o.Floor = 1 + rng.IntN(o.Web)
 	}
-	for k := range kinds {
+	for k := range Attack {
 		if rng.IntN(2) == 0 {
 			o.Kinds = append(o.Kinds, k)
 		}

@@ -60,3 +60,16 @@ func TestSeeds(t *testing.T) {
 	}
 	t.Logf("%+v", sum)
 }
+
+// TestInstants lives through worlds whose faults are aimed: holders are lost in all of them, and no promise is broken.
+func TestInstants(t *testing.T) {
+	for seed := *first; seed < *first+*count; seed++ {
+		r := run(sim.Instants.Random(seed, profiles))
+		if r.Violation != nil {
+			t.Errorf("%v\n%v", r.Options, r.Violation)
+		}
+		if r.Tally.Faults[sim.Attack] == 0 || r.Tally.Condemned == 0 {
+			t.Errorf("%v\n%d attacks, %d lives condemned", r.Options, r.Tally.Faults[sim.Attack], r.Tally.Condemned)
+		}
+	}
+}

@@ -247,11 +247,7 @@ func (s *Stage) clockRate(f script.Fault) error {
 		m.clock.ppm = int64(f.Percent) * percent // from when it goes on
 		return nil
 	}
-	m.clock.set(s.w.now, int64(f.Percent)*percent)
-	if m.acts() {
-		m.armed = 0
-		m.arm()
-	}
+	m.bend(int64(f.Percent) * percent)
 	return nil
 }
 

@@ -224,7 +224,7 @@ func (s *Stage) thaw(m *machine) {
 	if m.app != nil && m.app.fate == appHangs {
 		m.app.set(s.thawed[m.index])
 	}
-	m.guard.thawed()
+	m.guard.thawed(0)
 	if s.still[m.index] <= s.w.now {
 		m.resume()
 	}

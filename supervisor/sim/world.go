@@ -41,6 +41,7 @@ type World struct {
 	broken    *Violation
 	steps     uint64
 	wiped     bool     // a disk is lost already
+	assault   *assault // under way; nil = none
 	calm      bool     // no process is started again by itself
 	byHand    bool     // nobody starts a process again that ended by itself
 	journal   *journal // nil = nobody reads what nodes tell
