@@ -101,7 +101,7 @@ func (w *world) resources() []cluster.ResourceView {
 		v := cluster.ResourceView{
 			Name: spec.Name, State: cluster.ResourceTaking, Holder: r.Holder, To: r.To, Epoch: r.Epoch, Since: r.Since, Decided: r.Reason, By: r.By,
 			Requires: spec.Proof(), Failback: cmp.Or(spec.Failback, cluster.FailbackNever), Balancer: spec.Balancer, Pool: spec.Pool,
-			Addresses: spec.VIP.Addresses, Interface: spec.VIP.Interface, Takeover: "1.369s",
+			Addresses: spec.VIP.Addresses, Interface: spec.VIP.Interface, Takeover: "1.482s",
 		}
 		for _, id := range w.state.Spec.Eligible(spec) {
 			v.Candidates = append(v.Candidates, cluster.CandidateView{

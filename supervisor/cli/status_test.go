@@ -63,7 +63,7 @@ func degradedResources(at int64) []cluster.ResourceView {
 	r := func(name string, state cluster.ResourceState, holder, to cluster.NodeID, reason string) cluster.ResourceView {
 		return cluster.ResourceView{
 			Name: name, State: state, Holder: holder, To: to, Reason: reason, Addresses: []string{"10.0.0.100/24"}, Interface: "eth0", Epoch: 12,
-			Since: at - 95_000, Failback: cluster.FailbackNever, Requires: cluster.ProofLease, Takeover: "1.369s",
+			Since: at - 95_000, Failback: cluster.FailbackNever, Requires: cluster.ProofLease, Takeover: "1.482s",
 			Candidates: []cluster.CandidateView{{Node: "n1"}, {Node: "n2"}},
 		}
 	}

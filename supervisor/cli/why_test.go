@@ -25,7 +25,7 @@ func heldView() cluster.View {
 	v.Resources = []cluster.ResourceView{{
 		Name: "vip", State: cluster.ResourceHeld, Holder: "n1", Next: "n2", Addresses: []string{"10.0.0.100/24", "2001:db8::100/64"}, Interface: "eth0",
 		Epoch: 12, Since: v.At - (3*time.Hour + 2*time.Minute).Milliseconds(), Decided: mostPreferred, By: "n2",
-		Requires: cluster.ProofLease, Failback: cluster.FailbackNever, Balancer: "lb", Takeover: "1.369s",
+		Requires: cluster.ProofLease, Failback: cluster.FailbackNever, Balancer: "lb", Takeover: "1.482s",
 		Candidates: []cluster.CandidateView{
 			{Node: "n1", Preferred: true, Holds: 1},
 			{Node: "n2"},

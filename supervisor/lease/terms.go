@@ -41,7 +41,7 @@ type Terms struct {
 	Pause time.Duration
 	// Margin covers clocks that are read in steps, and timers that fire late.
 	Margin time.Duration
-	// Drift is by which part clocks of machines may go wrong, such as 0.05.
+	// Drift is by which part clocks of machines may go wrong, such as 0.09.
 	Drift float64
 }
 

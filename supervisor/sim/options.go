@@ -77,8 +77,9 @@ const (
 // Lanes returns all lanes.
 func Lanes() []Lane { return []Lane{Everything, Addresses, Instants} }
 
-// driftMost is by how many millionths clocks may be wrong by the terms of all profiles.
-const driftMost = 50_000
+// driftMost is by how many millionths clocks go wrong at most: so much may a time daemon slew them (the default of maxslewrate,
+// chrony.conf(5)).
+const driftMost = 83_333
 
 // Random draws a world from a seed: its size, its timing, and which faults exist in it.
 func (l Lane) Random(seed uint64, profiles []Profile) Options {

@@ -25,7 +25,7 @@ var (
 func times(profile string, beat time.Duration, pulses, election int, age time.Duration) core.Times {
 	return core.Times{
 		Profile: profile, Beat: beat, Missed: 3, Pulse: beat / time.Duration(pulses), Slack: beat / 10, SuspectAfter: 3 * beat,
-		Terms:   lease.Terms{Hold: age * 12 / 5, Pause: age, Margin: beat / 5, Drift: 0.05},
+		Terms:   lease.Terms{Hold: age * 12 / 5, Pause: age, Margin: beat / 5, Drift: 0.09},
 		VoteTTL: 3 * beat, FreshWithin: beat * 3 / 2, QuorumAge: age, StartGrace: 30 * beat, ElectionPulses: election,
 	}
 }
