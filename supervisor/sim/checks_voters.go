@@ -75,16 +75,12 @@ type assent struct {
 // sentKept is how many of its heartbeats the checkers remember of a process.
 const sentKept = 512
 
-func newBacking() *backing {
-	return &backing{by: map[string]sentBeat{}, told: map[string]bus.Seen{}}
-}
-
 // beats takes note of a heartbeat that a process sends. What it acknowledges goes forward (V1), and is no life of which
 // it read that it is over, be it before it was started again (V2).
 func (c *checkers) beats(from *machine, env bus.Envelope, hb *bus.Heartbeat) {
 	b := from.backing
 	if b.boot != env.Boot {
-		*b = backing{boot: env.Boot, by: map[string]sentBeat{}, told: b.told} // a process may live several lives
+		*b = backing{boot: env.Boot, by: map[string]sentBeat{}, told: b.told} // a process may live several lives, one after the other
 	}
 	if len(b.sent) == 2*sentKept {
 		b.sent = slices.Delete(b.sent, 0, sentKept)

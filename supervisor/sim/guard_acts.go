@@ -57,8 +57,10 @@ func (g *guardian) begun(p *process, o guard.Op, l *lane) {
 	}
 	g.meets(o, midAct)
 	g.later(p, takes, func() {
-		var ev guard.Event = g.kernel.look()
-		if o.Kind != guard.OpLook {
+		var ev guard.Event
+		if o.Kind == guard.OpLook {
+			ev = g.kernel.look()
+		} else {
 			outcome, detail := g.carryOut(o, looked, left)
 			ev = guard.Result{Op: o, Outcome: outcome, Detail: detail}
 		}

@@ -94,7 +94,7 @@ func (m *machine) start() {
 	m.life = m.lives
 	m.window, m.inbox, m.leaves, m.left, m.fault, m.paused = bus.Window{}, nil, false, false, "", false
 	m.heard, m.began, m.backed, m.words = make([]sighting, len(m.w.machines)), m.now(), time.Time{}, newLastWords()
-	m.backing = newBacking()
+	m.backing = &backing{told: map[string]bus.Seen{}}
 	m.heardOf = map[installation]sighting{}
 	c, err := core.New(m.now(), core.Config{
 		Name: m.name, Cluster: m.w.spec.Cluster, Version: "sim", Times: m.w.opt.Times, Bootstrap: &m.w.spec,
